@@ -1,0 +1,108 @@
+// Package envapi is what an execution environment can call: the Runtime API
+// (the Extensions, Telemetry and credentials endpoints come later). It speaks
+// HTTP/1.1 to the runtime over one listener per environment with a small loop
+// of its own, and knows nothing of states: a Handler, which execenv
+// implements, decides. This is the hot path: an invoking goroutine writes the
+// event straight into the connection that waits in next.
+package envapi
+
+import "fmt"
+
+// MaxPayload is the largest buffered response: 6 MiB + 100 bytes. [RIE, rec]
+const MaxPayload = 6*1024*1024 + 100
+
+// Handler is the environment behind the API. Its methods are called from
+// connection goroutines, several at once.
+type Handler interface {
+	// Next is a runtime's GET /2018-06-01/runtime/invocation/next. A nil
+	// error means that the call was taken: the handler keeps w and will, from
+	// any goroutine and exactly once, call w.Deliver (now or later). A
+	// connection that goes away before that is reported to w.Gone.
+	Next(w *Waiter) *Error
+	// Response is a POST …/invocation/{id}/response whose headers have
+	// arrived. On a nil error the body is written to the sink.
+	Response(id string, h Header) (Sink, *Error)
+	// InvocationError is a POST …/invocation/{id}/error, its body complete.
+	// The body is valid only during the call.
+	InvocationError(id string, h Header, body []byte) *Error
+	// InitError is a POST /2018-06-01/runtime/init/error, its body complete
+	// and valid only during the call.
+	InitError(h Header, body []byte) *Error
+}
+
+// Header is what the API reads from a runtime's POST. Strings are copies and
+// stay valid.
+type Header struct {
+	ContentType string
+	// ContentLength is -1 for a chunked body.
+	ContentLength int64
+	// ResponseMode is Lambda-Runtime-Function-Response-Mode as sent;
+	// HasResponseMode tells an absent header from an empty one.
+	ResponseMode    string
+	HasResponseMode bool
+	// ErrorType is Lambda-Runtime-Function-Error-Type.
+	ErrorType string
+	// XRayErrorCause is Lambda-Runtime-Function-XRay-Error-Cause.
+	XRayErrorCause string
+	UserAgent      string
+	// RuntimeFeatures is Lambda-Runtime-Features.
+	RuntimeFeatures string
+}
+
+// Trailer is what a chunked response may end with.
+type Trailer struct {
+	ErrorType string // Lambda-Runtime-Function-Error-Type
+	ErrorBody string // Lambda-Runtime-Function-Error-Body, base64 as sent
+}
+
+// Sink takes one response body. The connection's goroutine calls it: any
+// number of Write, then exactly one of Finish and Abort.
+type Sink interface {
+	// Write takes the next bytes; p is not kept. An error (usually
+	// ErrPayloadTooLarge) is the answer to the runtime: the rest of the body is
+	// read and dropped, within bounds, and neither Finish nor Abort follows.
+	Write(p []byte) *Error
+	// Finish: the body is complete. The error, if any, is the answer;
+	// otherwise the runtime gets its 202.
+	Finish(t Trailer) *Error
+	// Abort: the body was cut (cause says how). The runtime gets
+	// ErrTruncated if it can still be reached.
+	Abort(cause error)
+}
+
+// Event is what next answers. Empty members are left out of the headers.
+type Event struct {
+	RequestID       string
+	DeadlineMs      int64
+	InvokedARN      string
+	TraceID         string
+	ClientContext   string
+	CognitoIdentity string
+	TenantID        string
+	ContentType     string // "application/json" if empty
+	Body            []byte // not kept after Deliver returns
+}
+
+// Error is an answer other than success, in the API's JSON form.
+type Error struct {
+	Status  int
+	Type    string
+	Message string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Type, e.Message) }
+
+// The error table of the Runtime API.
+var (
+	ErrInvalidRequestID    = &Error{400, "InvalidRequestID", "Invalid request ID"}
+	ErrInvalidResponseMode = &Error{400, "InvalidFunctionResponseMode", "Invalid function response mode"}
+	ErrTruncated           = &Error{400, "TruncatedHTTPRequest", "HTTP request detected as truncated"}
+	ErrPayloadTooLarge     = &Error{413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload)}
+	ErrInternal            = &Error{500, "InternalServerError", "Internal Server Error"}
+)
+
+// InvalidTransition is the 403 for a call that the state does not allow.
+func InvalidTransition(from, to string) *Error {
+	return &Error{403, "InvalidStateTransition",
+		"State transition from " + from + " to " + to + " failed for runtime. Error: State transition is not allowed"}
+}
