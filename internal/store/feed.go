@@ -1,0 +1,55 @@
+package store
+
+import (
+	"slices"
+
+	"github.com/lambhq/lamb/internal/function"
+)
+
+// Change tells what became of one version in a committed transaction.
+type Change struct {
+	Key     function.Key
+	Version string
+	// New is the version as it is now; nil when it was deleted.
+	New *function.Version
+}
+
+// Subscribe has fn called with the changes of every transaction from now on:
+// after the commit, in the order of commits, before Update returns. fn may
+// read the store, must not call Update (it would wait for itself), and should
+// be quick, for writers wait for it. stop ends the calls; fn may still be
+// running when stop returns.
+func (db *DB) Subscribe(fn func([]Change)) (stop func()) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	id := db.nextSub
+	db.nextSub++
+	db.subscribers[id] = fn
+	return func() {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		delete(db.subscribers, id)
+	}
+}
+
+// publish tells the subscribers, oldest first. The caller holds db.writing.
+func (db *DB) publish(changes []Change) {
+	if len(changes) == 0 {
+		return
+	}
+	db.mu.Lock()
+	ids := make([]int, 0, len(db.subscribers))
+	for id := range db.subscribers {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	fns := make([]func([]Change), 0, len(ids))
+	for _, id := range ids {
+		fns = append(fns, db.subscribers[id])
+	}
+	db.mu.Unlock()
+	// Not under mu: a subscriber may stop itself or start another.
+	for _, fn := range fns {
+		fn(changes)
+	}
+}
