@@ -85,6 +85,32 @@ type Version struct {
 
 	Code   Code
 	Config Config
+
+	// Serving is what invocations run while it is not what Code and Config
+	// say: during an update of an active function, and after one that failed.
+	// Use Runs to read it.
+	Serving *Content `json:",omitempty"`
+	// Tags belong to the function: only Latest's record has them.
+	Tags map[string]string `json:",omitempty"`
+	// SourceDescription, of a published version, is the description that
+	// Latest had when the version was made from it. With it a second publish
+	// can tell that nothing has changed, even if the version was given a
+	// description of its own.
+	SourceDescription string `json:",omitempty"`
+}
+
+// Content is what a version runs.
+type Content struct {
+	Code   Code
+	Config Config
+}
+
+// Runs returns the code and configuration that an invocation of v runs now.
+func (v *Version) Runs() Content {
+	if v.Serving != nil {
+		return *v.Serving
+	}
+	return Content{Code: v.Code, Config: v.Config}
 }
 
 // Code says which archive a version runs.
@@ -95,6 +121,8 @@ type Code struct {
 	// Size is the size of the zip in bytes, Unzipped of what it unpacks to.
 	Size     int64
 	Unzipped int64
+	// SourceKMSKeyARN is stored and echoed; archives are not encrypted.
+	SourceKMSKeyARN string `json:",omitempty"`
 }
 
 // Config is everything that UpdateFunctionConfiguration can change, plus
