@@ -1,0 +1,58 @@
+package envapi
+
+import (
+	"errors"
+	"io"
+)
+
+// invocationError gathers the body and hands it to the handler.
+func (c *conn) invocationError(id []byte) bool {
+	name, h := c.idString(id), c.header()
+	return c.gather(func(body []byte) *Error {
+		return c.s.cfg.Handler.InvocationError(name, h, body)
+	})
+}
+
+// initError likewise.
+func (c *conn) initError([]byte) bool {
+	h := c.header()
+	return c.gather(func(body []byte) *Error {
+		return c.s.cfg.Handler.InitError(h, body)
+	})
+}
+
+// gather reads a whole body of at most MaxPayload bytes and answers with what
+// take says of it.
+func (c *conn) gather(take func(body []byte) *Error) bool {
+	if c.req.contentLength > MaxPayload {
+		return c.answerError(ErrPayloadTooLarge)
+	}
+	// The buffer grows with what has arrived, not with what was announced.
+	pool := c.s.cfg.Buffers
+	buf := pool.get(smallBuffer)
+	defer func() { pool.put(buf) }()
+	n := 0
+	for {
+		p, err := c.readBody()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return c.truncated(err)
+		}
+		if n+len(p) > MaxPayload {
+			return c.answerError(ErrPayloadTooLarge)
+		}
+		if n+len(p) > len(buf.b) {
+			bigger := pool.get(min(max(2*len(buf.b), n+len(p), largeBuffer), MaxPayload))
+			copy(bigger.b, buf.b[:n])
+			pool.put(buf)
+			buf = bigger
+		}
+		n += copy(buf.b[n:], p)
+	}
+	if e := take(buf.b[:n]); e != nil {
+		return c.answerError(e)
+	}
+	return c.accepted()
+}
