@@ -1,0 +1,190 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// longest is how many lines a file may have. A longer one is usually two nouns
+// in one file; a test table or a parser may be the exception, with a reason.
+const longest = 500
+
+// longFiles are the files that may be longer, with the reason.
+var longFiles = map[string]string{}
+
+// sources are the endings of files that people read and write here.
+var sources = []string{".go", ".py", ".js", ".mjs", ".cjs", ".sh"}
+
+// generated is Go's own mark of a file that nobody edits.
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+
+// sourceFiles are the contents of the repository's source files, by path.
+// Folders that hold no source of ours are left out.
+func sourceFiles(root string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			if path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin" || name == "node_modules") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !entry.Type().IsRegular() || !slices.Contains(sources, filepath.Ext(name)) {
+			return nil
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		files[filepath.ToSlash(relative)], err = os.ReadFile(path)
+		return err
+	})
+	return files, err
+}
+
+// lengthViolations are files that are too long, and exceptions that are no
+// longer needed: a list that only grows is not a rule.
+func lengthViolations(files map[string][]byte, exceptions map[string]string) []string {
+	var found []string
+	for path, content := range files {
+		lines := bytes.Count(content, []byte("\n"))
+		_, excepted := exceptions[path]
+		switch {
+		case generated.Match(content):
+		case lines > longest && !excepted:
+			found = append(found, fmt.Sprintf("%s has %d lines, more than %d: split it by noun", path, lines, longest))
+		case lines <= longest && excepted:
+			found = append(found, fmt.Sprintf("%s has only %d lines: take it off the list of long files", path, lines))
+		}
+	}
+	for path := range exceptions {
+		if _, exists := files[path]; !exists {
+			found = append(found, fmt.Sprintf("%s is on the list of long files but does not exist", path))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// commentViolations are packages without a package comment, which nobody can
+// find their way by, or with several, of which one will go stale.
+func commentViolations(files map[string][]byte) []string {
+	comments := map[string][]string{} // by folder, the files that have one
+	for path, content := range files {
+		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		folder := filepath.ToSlash(filepath.Dir(path))
+		if _, seen := comments[folder]; !seen {
+			comments[folder] = nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), path, content, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			return []string{err.Error()}
+		}
+		if parsed.Doc != nil {
+			comments[folder] = append(comments[folder], filepath.Base(path))
+		}
+	}
+	var found []string
+	for folder, in := range comments {
+		slices.Sort(in)
+		switch {
+		case len(in) == 0:
+			found = append(found, folder+" has no package comment")
+		case len(in) > 1:
+			found = append(found, fmt.Sprintf("%s has %d package comments: %s", folder, len(in), strings.Join(in, ", ")))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// TestFiles holds the checkout's files to both rules.
+func TestFiles(t *testing.T) {
+	files, err := sourceFiles(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, found := files["internal/rules/files_test.go"]; !found {
+		t.Fatalf("did not find this file among %d files below %s", len(files), repository)
+	}
+	for _, v := range slices.Concat(lengthViolations(files, longFiles), commentViolations(files)) {
+		t.Error(v)
+	}
+}
+
+// TestSourceFiles shows what is read and what is not.
+func TestSourceFiles(t *testing.T) {
+	root := t.TempDir()
+	for _, path := range []string{"a.go", "sub/b.py", "sub/testdata/c.go", ".git/d.go", "bin/e.go", "README.md"} {
+		full := filepath.Join(root, filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(path), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := sourceFiles(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 2 || string(files["a.go"]) != "a.go" || string(files["sub/b.py"]) != "sub/b.py" {
+		t.Errorf("source files = %q, want a.go and sub/b.py", files)
+	}
+}
+
+// TestLengthFail breaks the length rule in each of its ways.
+func TestLengthFail(t *testing.T) {
+	lines := func(n int) []byte { return bytes.Repeat([]byte("x\n"), n) }
+	mark := []byte("// Code generated by apigen. DO NOT EDIT.\n")
+	got := lengthViolations(map[string][]byte{
+		"just.go":      lines(longest),
+		"long.go":      lines(longest + 1),
+		"generated.go": append(mark, lines(longest)...),
+		"excused.go":   lines(longest + 1),
+		"stale.go":     lines(longest),
+	}, map[string]string{"excused.go": "a reason", "stale.go": "a reason", "gone.go": "a reason"})
+	want := []string{
+		"gone.go is on the list of long files but does not exist",
+		"long.go has 501 lines, more than 500: split it by noun",
+		"stale.go has only 500 lines: take it off the list of long files",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("violations = %q, want %q", got, want)
+	}
+}
+
+// TestCommentFail breaks the comment rule in both ways.
+func TestCommentFail(t *testing.T) {
+	got := commentViolations(map[string][]byte{
+		"good/doc.go":      []byte("// Package good is.\npackage good\n"),
+		"good/other.go":    []byte("//go:build linux\n\npackage good\n"),
+		"good/x_test.go":   []byte("// Package good tests.\npackage good\n"),
+		"twice/a.go":       []byte("// Package twice is.\npackage twice\n"),
+		"twice/b_linux.go": []byte("// Package twice is, too.\npackage twice\n"),
+		"none/a.go":        []byte("// A comment above nothing.\n\npackage none\n"),
+		"tests/a_test.go":  []byte("package tests\n"),
+	})
+	want := []string{
+		"none has no package comment",
+		"twice has 2 package comments: a.go, b_linux.go",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("violations = %q, want %q", got, want)
+	}
+}
