@@ -85,18 +85,6 @@ type Version struct {
 
 	Code   Code
 	Config Config
-
-	// Serving is what invocations run while it is not what Code and Config
-	// say: during an update of an active function, and after one that failed.
-	// Use Runs to read it.
-	Serving *Content `json:",omitempty"`
-	// Tags belong to the function: only Latest's record has them.
-	Tags map[string]string `json:",omitempty"`
-	// SourceDescription, of a published version, is the description that
-	// Latest had when the version was made from it. With it a second publish
-	// can tell that nothing has changed, even if the version was given a
-	// description of its own.
-	SourceDescription string `json:",omitempty"`
 }
 
 // Content is what a version runs.
@@ -106,11 +94,15 @@ type Content struct {
 }
 
 // Runs returns the code and configuration that an invocation of v runs now.
+// Its Config.Kept is zero, so that two versions that run the same give equal
+// contents.
 func (v *Version) Runs() Content {
-	if v.Serving != nil {
-		return *v.Serving
+	c := Content{Code: v.Code, Config: v.Config}
+	if v.Config.Kept.Serving != nil {
+		c = *v.Config.Kept.Serving
 	}
-	return Content{Code: v.Code, Config: v.Config}
+	c.Config.Kept = Kept{}
+	return c
 }
 
 // Code says which archive a version runs.
@@ -121,8 +113,6 @@ type Code struct {
 	// Size is the size of the zip in bytes, Unzipped of what it unpacks to.
 	Size     int64
 	Unzipped int64
-	// SourceKMSKeyARN is stored and echoed; archives are not encrypted.
-	SourceKMSKeyARN string `json:",omitempty"`
 }
 
 // Config is everything that UpdateFunctionConfiguration can change, plus
@@ -146,15 +136,36 @@ type Config struct {
 	SnapStart   string // ApplyOn: "None" or "PublishedVersions"
 	Logging     Logging
 
-	DeadLetterARN string       `json:",omitempty"`
-	KMSKeyARN     string       `json:",omitempty"`
-	VPC           *VPC         `json:",omitempty"`
-	FileSystems   []FileSystem `json:",omitempty"`
-	ImageConfig   *ImageConfig `json:",omitempty"`
+	DeadLetterARN string `json:",omitempty"`
+	KMSKeyARN     string `json:",omitempty"`
+	// SourceKMSKeyARN came with the code; archives are not encrypted.
+	SourceKMSKeyARN string       `json:",omitempty"`
+	VPC             *VPC         `json:",omitempty"`
+	FileSystems     []FileSystem `json:",omitempty"`
+	ImageConfig     *ImageConfig `json:",omitempty"`
 	// TenantIsolation is TenancyConfig.TenantIsolationMode, or empty.
 	TenantIsolation string `json:",omitempty"`
 	// RuntimeVersionARN is what RuntimeVersionConfig shows.
 	RuntimeVersionARN string `json:",omitempty"`
+
+	// Kept is no configuration but is kept with it.
+	Kept Kept `json:",omitzero"`
+}
+
+// Kept is what a record holds beside what it shows as configuration. It makes
+// no difference between two versions.
+type Kept struct {
+	// Serving is what invocations run while it is not what the record's Code
+	// and Config say: during an update of an active function, and after one
+	// that failed. Use Version.Runs to read it.
+	Serving *Content `json:",omitempty"`
+	// Tags belong to the function: only Latest's record has them.
+	Tags map[string]string `json:",omitempty"`
+	// SourceDescription, of a published version, is the description that
+	// Latest had when the version was made from it. With it a second publish
+	// can tell that nothing has changed, even if the version was given a
+	// description of its own.
+	SourceDescription string `json:",omitempty"`
 }
 
 // Layer is a layer version that a function uses.

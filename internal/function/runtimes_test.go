@@ -63,14 +63,3 @@ func TestNewRevisionID(t *testing.T) {
 		seen[id] = true
 	}
 }
-
-func TestRuns(t *testing.T) {
-	v := &Version{Code: Code{SHA256: "new"}, Config: Config{Handler: "new"}}
-	if got := v.Runs(); got.Code.SHA256 != "new" || got.Config.Handler != "new" {
-		t.Errorf("without an update in flight: %+v", got)
-	}
-	v.Serving = &Content{Code: Code{SHA256: "old"}, Config: Config{Handler: "old"}}
-	if got := v.Runs(); got.Code.SHA256 != "old" || got.Config.Handler != "old" {
-		t.Errorf("during an update: %+v", got)
-	}
-}
