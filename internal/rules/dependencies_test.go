@@ -17,7 +17,7 @@ import (
 // that we answer for, and needs a line in docs/dependencies.md too.
 type dependency struct {
 	why     string
-	allowed []string // packages of ours, a trailing "/..." takes in the folders below
+	allowed []string // patterns of our packages
 	inTests bool     // any package's tests may import it
 }
 
@@ -25,25 +25,25 @@ type dependency struct {
 var dependencies = map[string]dependency{
 	"modernc.org/sqlite": {
 		why:     "the embedded database; SQL has one owner",
-		allowed: []string{"internal/store", "internal/queue"},
+		allowed: []string{"./internal/store", "./internal/queue"},
 	},
 	"github.com/spf13/cobra": {
 		why:     "commands, flags and completion; nothing below the command line knows of flags",
-		allowed: []string{"internal/cli"},
+		allowed: []string{"./internal/cli"},
 	},
 	"github.com/prometheus/client_golang": {
 		why:     "metrics; the server owns the registry and hands collectors down",
-		allowed: []string{"internal/server", "internal/gateway"},
+		allowed: []string{"./internal/server", "./internal/gateway"},
 		inTests: true,
 	},
 	"golang.org/x/sys": {
 		why:     "system calls that the standard library does not have",
-		allowed: []string{"internal/sandbox/...", "internal/store", "internal/server", "internal/pool"},
+		allowed: []string{"./internal/sandbox/...", "./internal/store", "./internal/server", "./internal/pool"},
 		inTests: true,
 	},
 	"golang.org/x/sync": {
 		why:     "errgroup and singleflight: goroutines with an owner",
-		allowed: []string{"internal/..."},
+		allowed: []string{"./internal/..."},
 		inTests: true,
 	},
 	"github.com/aws/aws-sdk-go-v2":                awsSDK,
@@ -52,7 +52,7 @@ var dependencies = map[string]dependency{
 	"github.com/aws/aws-sdk-go-v2/service/lambda": awsSDK,
 	"github.com/aws/aws-lambda-go": {
 		why:     "real functions to run; lamb itself never links it",
-		allowed: []string{"examples/..."},
+		allowed: []string{"./examples/..."},
 		inTests: true,
 	},
 	"github.com/google/go-cmp":        testsOnly("readable differences"),
@@ -65,7 +65,7 @@ var dependencies = map[string]dependency{
 // would test lamb's idea of the API with the same code on both ends.
 var awsSDK = dependency{
 	why:     "the client to test against, and what the command line talks to AWS with",
-	allowed: []string{"internal/cli", "examples/..."},
+	allowed: []string{"./internal/cli", "./examples/..."},
 	inTests: true,
 }
 
@@ -77,12 +77,7 @@ func (d dependency) permits(path string, inTest bool) bool {
 	if inTest && d.inTests {
 		return true
 	}
-	return slices.ContainsFunc(d.allowed, func(a string) bool {
-		if root, tree := strings.CutSuffix(a, "/..."); tree {
-			return under(short(path), root)
-		}
-		return short(path) == a
-	})
+	return matches(d.allowed, path)
 }
 
 // moduleOf is the longest listed module that a package can belong to.
@@ -144,8 +139,8 @@ func TestDependencies(t *testing.T) {
 // TestDependenciesFail shows each way in which an import can be refused.
 func TestDependenciesFail(t *testing.T) {
 	list := map[string]dependency{
-		"example.com/lib":     {why: "a reason", allowed: []string{"internal/store"}},
-		"example.com/lib/sub": {why: "a reason", allowed: []string{"internal/tree/..."}, inTests: true},
+		"example.com/lib":     {why: "a reason", allowed: []string{"./internal/store"}},
+		"example.com/lib/sub": {why: "a reason", allowed: []string{"./internal/tree/..."}, inTests: true},
 	}
 	for _, c := range []struct {
 		name, line string

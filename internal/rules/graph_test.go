@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +27,6 @@ var platforms = []string{"linux", "darwin"}
 // node is one package, ours or a dependency's.
 type node struct {
 	path        string
-	dir         string   // relative to the repository; empty when not ours
 	standard    bool     // part of Go's standard library
 	imports     []string // of the code that is built into programs
 	testImports []string // of the package's tests, inside and outside the package
@@ -39,10 +37,16 @@ func ours(path string) bool {
 	return path == module || strings.HasPrefix(path, module+"/")
 }
 
-// short is the name that the rules and their messages use: the path inside the
-// repository for our packages, the whole path for others.
+// our is the import path of the package in a folder of the repository.
+func our(folder string) string { return module + "/" + folder }
+
+// short is the name that the rules and their messages use: "./internal/pool"
+// for a package of ours, as the go command has it, the import path for others.
 func short(path string) string {
-	return strings.TrimPrefix(path, module+"/")
+	if !ours(path) {
+		return path
+	}
+	return "." + strings.TrimPrefix(path, module)
 }
 
 // under reports whether a package is root itself or lies in a folder below it.
@@ -100,17 +104,13 @@ func chain(from map[string]string, target string) string {
 // load reads the graph of the checkout for every platform.
 func load(t *testing.T) graph {
 	t.Helper()
-	root, err := filepath.Abs(repository)
-	if err != nil {
-		t.Fatal(err)
-	}
 	g := graph{}
 	for _, platform := range platforms {
 		// CGO_ENABLED=0 is how lamb is built: it keeps runtime/cgo and the
 		// cgo variants of packages out of the picture.
 		cmd := exec.Command("go", "list", "-e", "-deps",
-			"-json=ImportPath,Dir,Standard,Imports,TestImports,XTestImports", "./...")
-		cmd.Dir = root
+			"-json=ImportPath,Standard,Imports,TestImports,XTestImports", "./...")
+		cmd.Dir = repository
 		cmd.Env = append(os.Environ(), "GOOS="+platform, "CGO_ENABLED=0")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -118,24 +118,24 @@ func load(t *testing.T) graph {
 		if err != nil {
 			t.Fatalf("go list for %s: %v\n%s", platform, err, stderr.String())
 		}
-		if err := g.add(out, root); err != nil {
+		if err := g.add(out); err != nil {
 			t.Fatalf("go list for %s: %v", platform, err)
 		}
 	}
 	// depspin holds dependencies in go.mod until their users are written.
 	delete(g, our("internal/depspin"))
 	if len(g.packages()) < 2 {
-		t.Fatalf("go list found %d packages of ours below %s", len(g.packages()), root)
+		t.Fatalf("go list found %d packages of ours below %s", len(g.packages()), repository)
 	}
 	return g
 }
 
 // add merges what `go list -json` printed into g.
-func (g graph) add(listing []byte, root string) error {
+func (g graph) add(listing []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(listing))
 	for {
 		var p struct {
-			ImportPath, Dir                    string
+			ImportPath                         string
 			Standard                           bool
 			Imports, TestImports, XTestImports []string
 		}
@@ -148,13 +148,6 @@ func (g graph) add(listing []byte, root string) error {
 		if n == nil {
 			n = &node{path: p.ImportPath, standard: p.Standard}
 			g[p.ImportPath] = n
-		}
-		if ours(p.ImportPath) {
-			dir, err := filepath.Rel(root, p.Dir)
-			if err != nil {
-				return err
-			}
-			n.dir = dir
 		}
 		n.imports = union(n.imports, p.Imports)
 		n.testImports = union(n.testImports, p.TestImports, p.XTestImports)
