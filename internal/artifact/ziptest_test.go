@@ -1,0 +1,102 @@
+package artifact_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"io/fs"
+	"testing"
+
+	"github.com/lambhq/lamb/internal/artifact"
+)
+
+// entry is a file to zip. mode is the Unix mode with its type.
+type entry struct {
+	name    string
+	mode    fs.FileMode
+	content string
+	change  func(h *zip.FileHeader)
+}
+
+// zipOf makes an archive as a Unix program does, deflated.
+func zipOf(t testing.TB, entries ...entry) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	for _, e := range entries {
+		h := &zip.FileHeader{Name: e.name, Method: zip.Deflate}
+		h.SetMode(e.mode)
+		if e.change != nil {
+			e.change(h)
+		}
+		out, err := w.CreateHeader(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(out, e.content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func file(name, content string) entry { return entry{name: name, mode: 0o644, content: content} }
+
+func link(name, target string) entry {
+	return entry{name: name, mode: fs.ModeSymlink | 0o777, content: target}
+}
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// open opens a code store in folders of its own; change may be nil.
+func open(t testing.TB, change func(*artifact.Options)) *artifact.Store {
+	t.Helper()
+	opts := artifact.Options{Dir: t.TempDir(), CacheDir: t.TempDir()}
+	if change != nil {
+		change(&opts)
+	}
+	s, err := artifact.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		// Trees are read-only, which t.TempDir cannot remove when the test
+		// does not run as root.
+		if err := s.Collect(context.Background(), references()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func add(t testing.TB, s *artifact.Store, content []byte) *artifact.Pinned {
+	t.Helper()
+	p, err := s.Add(t.Context(), bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// references is what records would say to Collect.
+func references(digests ...string) func(context.Context) (map[string]bool, error) {
+	return func(context.Context) (map[string]bool, error) {
+		refs := make(map[string]bool)
+		for _, d := range digests {
+			refs[d] = true
+		}
+		return refs, nil
+	}
+}
