@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"syscall"
@@ -55,8 +56,10 @@ type Server struct {
 	done chan struct{} // closed when Close begins
 
 	mu     sync.Mutex
-	closed bool               // guarded by mu
-	conns  map[*conn]struct{} // guarded by mu
+	closed bool // guarded by mu
+	// conns are the open connections, each with a channel that is closed when
+	// its goroutine has ended. Guarded by mu.
+	conns map[*conn]chan struct{}
 }
 
 // New makes a server. It panics without a Handler, a programming error.
@@ -82,7 +85,7 @@ func New(cfg Config) *Server {
 	if cfg.Buffers == nil {
 		cfg.Buffers = NewBuffers()
 	}
-	return &Server{cfg: cfg, routes: routes(), done: make(chan struct{}), conns: make(map[*conn]struct{})}
+	return &Server{cfg: cfg, routes: routes(), done: make(chan struct{}), conns: make(map[*conn]chan struct{})}
 }
 
 // Serve accepts connections until l is closed (by the caller, whose it is) or
@@ -129,6 +132,22 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// CloseConnections closes the connections that are open now and waits for
+// their goroutines: afterwards no request of theirs reaches the handler any
+// more. New ones are served. As with Close, do not call it holding a lock
+// that handler methods take, nor from one of them.
+func (s *Server) CloseConnections() {
+	s.mu.Lock()
+	old := maps.Clone(s.conns)
+	for c := range old {
+		_ = c.nc.Close() // its goroutine sees the error and ends
+	}
+	s.mu.Unlock()
+	for _, ended := range old {
+		<-ended
+	}
+}
+
 // start runs a connection, or closes it when there are too many; it reports
 // whether the server is still open.
 func (s *Server) start(nc net.Conn) bool {
@@ -144,10 +163,12 @@ func (s *Server) start(nc net.Conn) bool {
 		return true
 	}
 	c := newConn(s, nc)
-	s.conns[c] = struct{}{}
+	ended := make(chan struct{})
+	s.conns[c] = ended
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
+		defer close(ended)
 		c.serve()
 		s.mu.Lock()
 		delete(s.conns, c)

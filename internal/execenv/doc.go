@@ -1,0 +1,30 @@
+// Package execenv owns one execution environment: its sandbox, its runtime
+// process, the protocol state of the Runtime API and the invocation that is
+// in flight. It implements envapi.Handler, never decides which environment
+// serves a request (package pool does), and imports neither pool, invoke nor
+// control.
+//
+// An environment moves through these phases:
+//
+//	         New
+//	          │
+//	          ▼                    Invoke
+//	      Created ──Init──▶ Ready ────────▶ Invoking ──next──▶ Ready
+//	                │         ▲                │
+//	  failed, 10 s  │         │ init again,    │ timeout, exit
+//	                ▼         │ in the invoke  ▼
+//	            NeedsInit ────┴──◀───reset── Resetting
+//
+//	Close leads to Closed from every phase.
+//
+// A failed init is not an error to the caller: the next invocation runs it
+// again inside its own timeout (AWS calls this suppressed init); only if that
+// fails too is its error the answer. After a timeout or an exit every process
+// is killed, /tmp is kept, and the next invocation initialises again.
+//
+// The caller has its answer when the runtime has posted it; the environment
+// is released when the runtime asks for the next event (Config.Released).
+// Events drive everything: connection goroutines of envapi, one timer per
+// invocation, one goroutine per runtime process; mu guards the state and is
+// never held while something blocks.
+package execenv

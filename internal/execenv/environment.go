@@ -1,0 +1,264 @@
+package execenv
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// phase is where an environment stands; see the package comment's diagram.
+type phase int
+
+const (
+	phaseCreated phase = iota
+	phaseInit
+	phaseReady
+	phaseInvoking
+	phaseResetting
+	phaseNeedsInit
+	phaseClosed
+)
+
+// Environment is one execution environment. Its methods may be called from
+// several goroutines.
+type Environment struct {
+	cfg Config
+	// run is the configuration that this environment was made from.
+	run  function.Config
+	api  *envapi.Server
+	book *logbook
+
+	// ctx ends when the environment is closed; wg counts its goroutines and
+	// the timer callbacks that are at work.
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	phase   phase
+	runtime runtimeState
+	life    *life
+	waiters []*envapi.Waiter // connections that wait in next
+	inv     *Invocation      // in flight, until the runtime's next
+	// undelivered: inv waits for a connection to ask for it.
+	undelivered  bool
+	initDuration time.Duration
+	reportInit   bool // the next report carries initDuration
+	memoryPeak   int64
+}
+
+// life is one life of the runtime process, from its start to its end.
+type life struct {
+	// done is closed when init has ended; failure is then valid, and its
+	// errType is empty when init succeeded.
+	done    chan struct{}
+	failure failure
+	ended   bool // done is closed
+}
+
+// New makes an environment and begins to serve its API; nothing runs in it
+// until Init. It takes the sandbox over, also when it fails.
+func New(cfg Config) *Environment {
+	cfg.setDefaults()
+	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.book = newLogbook(cfg.Logs, cfg.Clock)
+	e.api = envapi.New(envapi.Config{Handler: e, Log: cfg.Log})
+	e.wg.Go(func() {
+		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
+			cfg.Log.Error("runtime API stopped", "err", err)
+		}
+	})
+	return e
+}
+
+// ID is the configured one.
+func (e *Environment) ID() string { return e.cfg.ID }
+
+// Init starts the runtime and returns when it has asked for its first event,
+// or failed, or used its time up. A failed init is not an error: the first
+// invocation runs it again. ErrClosed is the only error.
+func (e *Environment) Init() error {
+	e.mu.Lock()
+	if e.phase != phaseCreated {
+		defer e.mu.Unlock()
+		return ErrClosed
+	}
+	e.phase = phaseInit
+	l := e.beginLifeLocked()
+	e.wg.Add(1)
+	e.mu.Unlock()
+	defer e.wg.Done()
+
+	e.book.initStart(e.run)
+	began := e.cfg.Clock.Now()
+	e.startRuntime(l)
+	limit := e.cfg.Clock.NewTimer(e.cfg.InitLimit)
+	defer limit.Stop()
+	select {
+	case <-l.done:
+	case <-limit.C():
+		e.endInit(l, failure{errType: errTypeTimeout, cause: "init timed out"})
+	}
+
+	e.mu.Lock()
+	if e.phase == phaseClosed {
+		e.mu.Unlock()
+		return ErrClosed
+	}
+	took := e.cfg.Clock.Now().Sub(began)
+	if l.failure.errType == "" {
+		e.phase = phaseReady
+		e.initDuration, e.reportInit = took, true
+		e.mu.Unlock()
+		return nil
+	}
+	e.phase = phaseResetting
+	e.mu.Unlock()
+	e.book.initReport(took, "init", l.failure.errType)
+	e.reset()
+	return nil
+}
+
+// beginLifeLocked prepares the state for a new runtime process.
+func (e *Environment) beginLifeLocked() *life {
+	l := &life{done: make(chan struct{})}
+	e.life = l
+	e.runtime = runtimeStarted
+	e.waiters = nil
+	return l
+}
+
+// startRuntime starts the runtime's process for a life and watches it.
+func (e *Environment) startRuntime(l *life) {
+	if f := e.cfg.ProgramFailure; f != nil {
+		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
+		return
+	}
+	stdout, stderr := e.book.streamPair()
+	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
+		Path: e.cfg.Program.Path, Args: e.cfg.Program.Args, Env: e.cfg.Env,
+		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr,
+	})
+	if err != nil {
+		e.cfg.Log.Warn("runtime did not start", "program", e.cfg.Program.Path, "err", err)
+		e.endInit(l, startFailure(err))
+		return
+	}
+	e.wg.Go(func() {
+		<-proc.Done()
+		e.runtimeExited(l, proc.Exit())
+	})
+}
+
+func startFailure(err error) failure {
+	if errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
+		return failure{errType: errTypeEntrypoint, cause: err.Error()}
+	}
+	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime"}
+}
+
+// endInit ends a life's init, once; a zero failure means success.
+func (e *Environment) endInit(l *life, f failure) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.endInitLocked(l, f)
+}
+
+func (e *Environment) endInitLocked(l *life, f failure) {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	l.failure = f
+	close(l.done)
+}
+
+// runtimeExited handles the end of a runtime process.
+func (e *Environment) runtimeExited(l *life, exit sandbox.Exit) {
+	e.mu.Lock()
+	if e.life != l || e.phase == phaseResetting || e.phase == phaseClosed {
+		e.mu.Unlock()
+		return // it was ended, or that life is over
+	}
+	if !l.ended {
+		e.endInitLocked(l, exitFailure(exit)) // who waits for init goes on
+		e.mu.Unlock()
+		return
+	}
+	if l.failure.errType != "" {
+		e.mu.Unlock()
+		return // its init has failed: who waited for it resets
+	}
+	inv := e.inv
+	e.phase = phaseResetting
+	e.mu.Unlock()
+
+	f := exitFailure(exit)
+	if inv == nil {
+		e.cfg.Log.Warn("runtime ended while idle", "exit", f.cause)
+		e.reset()
+		return
+	}
+	e.book.flush(e.cfg.Sandbox)
+	e.measure()
+	inv.settle(f.outcome(inv.Event.RequestID))
+	e.resetAndFinish(inv, report{status: "error", errType: f.errType})
+}
+
+// reset ends every process and leaves the environment in need of an init.
+// The phase is Resetting already, so nobody else touches it but Close.
+func (e *Environment) reset() {
+	if err := e.cfg.Sandbox.Kill(e.ctx); err != nil && e.ctx.Err() == nil {
+		e.cfg.Log.Error("sandbox could not be reset", "err", err)
+	}
+	// What a dead runtime had still in its sockets must not be taken for a
+	// request of the next one.
+	e.api.CloseConnections()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if l := e.life; l != nil {
+		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "reset"})
+	}
+	e.life, e.waiters, e.runtime = nil, nil, runtimeNotYetStarted
+	if e.phase == phaseResetting {
+		e.phase = phaseNeedsInit
+	}
+}
+
+func (e *Environment) resetAndFinish(inv *Invocation, r report) {
+	now := e.cfg.Clock.Now() // the reset is not the function's time
+	e.reset()
+	e.finish(inv, now, r)
+}
+
+// Close ends everything in the environment and waits for it. An invocation
+// in flight is answered with Sandbox.Failure. It is idempotent.
+func (e *Environment) Close() error {
+	e.mu.Lock()
+	if e.phase == phaseClosed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.phase = phaseClosed
+	inv := e.inv
+	if l := e.life; l != nil {
+		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "closed"})
+	}
+	e.mu.Unlock()
+
+	e.cancel()
+	if inv != nil {
+		inv.settle(platformFailure(inv.Event.RequestID, errTypeSandboxFailure, "the execution environment was shut down"))
+		e.finish(inv, e.cfg.Clock.Now(), report{status: "failure", errType: errTypeSandboxFailure})
+	}
+	err := e.cfg.Sandbox.Close()
+	e.api.Close()
+	e.wg.Wait()
+	return err
+}

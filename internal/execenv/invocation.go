@@ -1,0 +1,112 @@
+package execenv
+
+import (
+	"sync"
+	"time"
+
+	"github.com/lambhq/lamb/internal/envapi"
+)
+
+// Invocation is one event on its way through an environment. It is made by
+// NewInvocation and used once.
+type Invocation struct {
+	// Event is what the runtime gets; RequestID, InvokedARN, Body and the
+	// optional members are set by the caller. DeadlineMs is set by Invoke.
+	Event envapi.Event
+	// Responder takes the response body; nil means Buffered.
+	Responder Responder
+
+	// answered is closed when outcome is valid: the caller can be answered.
+	answered chan struct{}
+	// finished is closed when the environment has done with the invocation,
+	// its REPORT line included.
+	finished chan struct{}
+
+	// delivering is held while the event is being written to a runtime;
+	// retired is guarded by it.
+	delivering sync.Mutex
+	retired    bool
+
+	settleOnce sync.Once
+	outcome    Outcome
+
+	// The rest is guarded by Environment.mu.
+	started  time.Time
+	deadline time.Time
+	timer    stopper
+	cold     bool // the first invocation after a successful init
+	logTail  string
+}
+
+type stopper interface{ Stop() bool }
+
+// NewInvocation makes an invocation of an event. The body must stay unchanged
+// until Retire has returned.
+func NewInvocation(event envapi.Event, r Responder) *Invocation {
+	if r == nil {
+		r = Buffered{}
+	}
+	return &Invocation{
+		Event: event, Responder: r,
+		answered: make(chan struct{}), finished: make(chan struct{}),
+	}
+}
+
+// Answered is closed when Outcome is valid.
+func (inv *Invocation) Answered() <-chan struct{} { return inv.answered }
+
+// Outcome is the answer for the caller, valid after Answered is closed. The
+// receiver releases its payload.
+func (inv *Invocation) Outcome() Outcome { return inv.outcome }
+
+// Finished is closed when the invocation is over for the environment too; the
+// runtime has asked for its next event, or the environment has been reset.
+func (inv *Invocation) Finished() <-chan struct{} { return inv.finished }
+
+// LogTail is the last 4 KiB of the invocation's log, START to REPORT; valid
+// after Finished is closed.
+func (inv *Invocation) LogTail() string { return inv.logTail }
+
+// Retire ends the use of the event's body: when it returns nobody reads it
+// any more, so its buffer may serve another request. A runtime that asks for
+// the event again after that gets nothing.
+func (inv *Invocation) Retire() {
+	inv.delivering.Lock()
+	defer inv.delivering.Unlock()
+	inv.retired = true
+	inv.Event.Body = nil
+}
+
+// deliverTo writes the event to a waiting connection.
+func (inv *Invocation) deliverTo(w *envapi.Waiter) error {
+	inv.delivering.Lock()
+	defer inv.delivering.Unlock()
+	if inv.retired {
+		w.Fail(envapi.ErrInternal)
+		return nil
+	}
+	return w.Deliver(&inv.Event)
+}
+
+// settle makes o the outcome if there is none yet; otherwise o is released.
+func (inv *Invocation) settle(o Outcome) {
+	won := false
+	inv.settleOnce.Do(func() {
+		inv.outcome = o
+		won = true
+		close(inv.answered)
+	})
+	if !won {
+		o.Release()
+	}
+}
+
+// isAnswered reports whether the caller has its answer.
+func (inv *Invocation) isAnswered() bool {
+	select {
+	case <-inv.answered:
+		return true
+	default:
+		return false
+	}
+}

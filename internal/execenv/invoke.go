@@ -1,0 +1,184 @@
+package execenv
+
+import (
+	"math"
+	"time"
+
+	"github.com/lambhq/lamb/internal/envapi"
+)
+
+// Invoke hands an invocation to the runtime and returns at once, or after an
+// init inside the invocation where one is due. The caller waits for
+// inv.Answered. ErrClosed and ErrBusy mean that the invocation was not taken.
+func (e *Environment) Invoke(inv *Invocation) error {
+	timeout := time.Duration(e.run.TimeoutSecs) * time.Second
+	e.mu.Lock()
+	needsInit := e.phase == phaseNeedsInit
+	switch {
+	case e.phase == phaseClosed:
+		e.mu.Unlock()
+		return ErrClosed
+	case !needsInit && e.phase != phaseReady:
+		e.mu.Unlock()
+		return ErrBusy
+	}
+	e.phase = phaseInvoking
+	e.inv, e.undelivered = inv, false
+	inv.started = e.cfg.Clock.Now()
+	inv.deadline = inv.started.Add(timeout)
+	inv.Event.DeadlineMs = inv.deadline.UnixMilli()
+	inv.cold = e.reportInit
+	e.reportInit = false
+	var l *life
+	if needsInit {
+		l = e.beginLifeLocked()
+	}
+	inv.timer = e.cfg.Clock.AfterFunc(timeout, func() { e.timedOut(inv) })
+	e.wg.Add(1)
+	e.mu.Unlock()
+	defer e.wg.Done()
+	e.book.start(inv.Event.RequestID, e.cfg.Version.Version)
+
+	if needsInit {
+		e.initAgain(inv, l)
+	} else {
+		e.deliver(inv)
+	}
+	return nil
+}
+
+// Finishing reports whether the caller of the invocation in flight has been
+// answered and only the runtime's next is outstanding: the environment will
+// be free in a moment.
+func (e *Environment) Finishing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.inv != nil && e.inv.isAnswered()
+}
+
+// initAgain runs the init inside an invocation.
+func (e *Environment) initAgain(inv *Invocation, l *life) {
+	began := e.cfg.Clock.Now()
+	e.startRuntime(l)
+	<-l.done // the invocation's timer ends it too
+
+	e.mu.Lock()
+	if e.inv != inv || e.phase != phaseInvoking {
+		e.mu.Unlock()
+		return // timed out or closed: that path answers
+	}
+	if l.failure.errType == "" {
+		e.mu.Unlock()
+		e.deliver(inv)
+		return
+	}
+	e.phase = phaseResetting
+	e.mu.Unlock()
+	e.book.flush(e.cfg.Sandbox)
+	e.book.initReport(e.cfg.Clock.Now().Sub(began), "invoke", l.failure.errType)
+	inv.settle(l.failure.outcome(inv.Event.RequestID))
+	e.resetAndFinish(inv, report{status: "error", errType: l.failure.errType})
+}
+
+// deliver gives the invocation to a connection that waits in next. Where
+// none waits, the next one to ask gets it.
+func (e *Environment) deliver(inv *Invocation) {
+	for {
+		e.mu.Lock()
+		if e.inv != inv || e.phase != phaseInvoking || e.runtime != runtimeReady {
+			e.mu.Unlock()
+			return
+		}
+		n := len(e.waiters)
+		if n == 0 {
+			e.undelivered = true
+			e.mu.Unlock()
+			return
+		}
+		w := e.waiters[n-1]
+		e.waiters = e.waiters[:n-1]
+		e.runtime, e.undelivered = runtimeRunning, false
+		e.mu.Unlock()
+
+		if inv.deliverTo(w) == nil {
+			return
+		}
+		// That connection had gone: the runtime does not have the event.
+		e.mu.Lock()
+		if e.inv == inv && e.runtime == runtimeRunning {
+			e.runtime = runtimeReady
+		}
+		e.mu.Unlock()
+	}
+}
+
+// timedOut ends an invocation whose time is up: the caller is answered if it
+// was not yet, and the environment is reset.
+func (e *Environment) timedOut(inv *Invocation) {
+	e.mu.Lock()
+	if e.inv != inv || e.phase != phaseInvoking {
+		e.mu.Unlock()
+		return
+	}
+	e.phase = phaseResetting
+	e.wg.Add(1) // phase is not Closed, so Close has yet to wait
+	if e.life != nil {
+		e.endInitLocked(e.life, failure{errType: errTypeTimeout, cause: "timeout"})
+	}
+	e.mu.Unlock()
+	defer e.wg.Done()
+
+	r := report{status: "timeout", timedOut: true}
+	inv.settle(platformFailure(inv.Event.RequestID, errTypeTimeout, timeoutText(inv.deadline.Sub(inv.started))))
+	e.book.flush(e.cfg.Sandbox)
+	e.measure()
+	e.resetAndFinish(inv, r)
+}
+
+// finish ends an invocation for the environment: REPORT, then release. The
+// phase tells what the environment can do next.
+func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
+	inv.timer.Stop()
+	e.mu.Lock()
+	if e.inv != inv {
+		e.mu.Unlock()
+		return
+	}
+	e.inv = nil
+	r.requestID = inv.Event.RequestID
+	r.duration = at.Sub(inv.started)
+	if r.timedOut {
+		r.duration = inv.deadline.Sub(inv.started)
+	}
+	if inv.cold {
+		r.initDuration = e.initDuration
+	}
+	r.memoryMB = e.run.MemoryMB
+	r.peakBytes = e.memoryPeak
+	e.mu.Unlock()
+
+	inv.logTail = e.book.finish(r)
+	close(inv.finished)
+	if e.cfg.Released != nil {
+		e.cfg.Released(e)
+	}
+}
+
+// measure reads the sandbox's memory high-water mark. It costs a few system
+// calls, so it is made before the environment is reset or released.
+func (e *Environment) measure() {
+	u, err := e.cfg.Sandbox.Usage()
+	if err != nil {
+		return // the process may be gone: the last figure stands
+	}
+	e.mu.Lock()
+	e.memoryPeak = max(e.memoryPeak, u.MemoryPeakBytes)
+	e.mu.Unlock()
+}
+
+// billed is the billed duration: duration and init rounded up once, in ms.
+func billed(duration, init time.Duration) int64 {
+	return int64(math.Ceil(float64(duration+init) / float64(time.Millisecond)))
+}
+
+var _ envapi.Handler = (*Environment)(nil)

@@ -1,0 +1,160 @@
+package execenv
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// Unhandled is the value of X-Amz-Function-Error for every failure of a
+// function. [rec]
+const Unhandled = "Unhandled"
+
+// Outcome is how an invocation ended, for the caller. Failures of the
+// function are outcomes, not Go errors: the service answers them with 200.
+type Outcome struct {
+	// Payload is the response body, or the error's JSON.
+	Payload []byte
+	// ContentType is the runtime's, empty for failures made by the platform.
+	ContentType string
+	// FunctionError is empty or Unhandled.
+	FunctionError string
+	// ErrorType is the sanitised type for logs and metrics
+	// ("Runtime.ExitError"); empty on success.
+	ErrorType string
+
+	release func()
+}
+
+// Release gives the payload's buffer back; Payload must not be used after it.
+func (o Outcome) Release() {
+	if o.release != nil {
+		o.release()
+	}
+}
+
+// The platform's error types that this package produces.
+const (
+	errTypeTimeout         = "Sandbox.Timedout"
+	errTypeSandboxFailure  = "Sandbox.Failure"
+	errTypeExit            = "Runtime.ExitError"
+	errTypeOutOfMemory     = "Runtime.OutOfMemory"
+	errTypeEntrypoint      = "Runtime.InvalidEntrypoint"
+	errTypeTruncated       = "Runtime.TruncatedResponse"
+	errTypeResponseMode    = "Runtime.InvalidResponseModeHeader"
+	errTypeTooLarge        = "Function.ResponseSizeTooLarge"
+	errTypeRuntimeUnknown  = "Runtime.Unknown"
+	errTypeFunctionUnknown = "Function.Unknown"
+)
+
+// platformFailure is an outcome that the platform words: the JSON has the
+// type first, as recorded.
+func platformFailure(requestID, errType, cause string) Outcome {
+	message := "Error: " + cause
+	if requestID != "" {
+		message = "RequestId: " + requestID + " " + message
+	}
+	return failureJSON(errType, message)
+}
+
+func failureJSON(errType, message string) Outcome {
+	body, err := json.Marshal(struct {
+		ErrorType    string `json:"errorType"`
+		ErrorMessage string `json:"errorMessage"`
+	}{errType, message})
+	if err != nil { // two strings always marshal
+		panic(err)
+	}
+	return Outcome{Payload: body, FunctionError: Unhandled, ErrorType: errType}
+}
+
+// tooLarge is the outcome of a buffered response over the limit.
+func tooLarge() Outcome {
+	body := fmt.Sprintf(`{"errorMessage":"Response payload size exceeded maximum allowed payload size (%d bytes).","errorType":%q}`,
+		envapi.MaxPayload, errTypeTooLarge)
+	return Outcome{Payload: []byte(body), FunctionError: Unhandled, ErrorType: errTypeTooLarge}
+}
+
+// failure is why a runtime stopped working: the cause of a failed init or
+// invocation. The zero value means none.
+type failure struct {
+	errType string
+	cause   string
+	// body is the runtime's own error JSON (init/error); it wins over cause.
+	body []byte
+}
+
+// outcome is the failure as the answer to one invocation.
+func (f failure) outcome(requestID string) Outcome {
+	if f.body != nil {
+		return Outcome{Payload: f.body, FunctionError: Unhandled, ErrorType: f.errType}
+	}
+	return platformFailure(requestID, f.errType, f.cause)
+}
+
+// exitFailure words the end of a runtime process.
+func exitFailure(e sandbox.Exit) failure {
+	if e.OOM {
+		return failure{errType: errTypeOutOfMemory, cause: "Runtime exited with error: signal: killed"}
+	}
+	if s := e.String(); s != "" {
+		return failure{errType: errTypeExit, cause: "Runtime exited with error: " + s}
+	}
+	return failure{errType: errTypeExit, cause: "Runtime exited without providing a reason"}
+}
+
+// reportedError is the outcome of a runtime's POST …/error.
+func reportedError(h envapi.Header, body []byte) Outcome {
+	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(h.ErrorType), ContentType: h.ContentType}
+	if len(body) > 0 {
+		o.Payload = append([]byte(nil), body...)
+		return o
+	}
+	text := struct {
+		ErrorMessage string `json:"errorMessage"`
+		ErrorType    string `json:"errorType,omitempty"`
+	}{"Unknown application error occurred", h.ErrorType}
+	o.Payload, _ = json.Marshal(text) // two strings always marshal
+	return o
+}
+
+// trailerError is the outcome of a response whose trailers say that the
+// function failed after it had begun to answer.
+func trailerError(t envapi.Trailer) Outcome {
+	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(t.ErrorType)}
+	if body, err := base64.StdEncoding.DecodeString(t.ErrorBody); err == nil && len(body) > 0 {
+		o.Payload = body
+		return o
+	}
+	return Outcome{Payload: failureJSON(t.ErrorType, "Unknown application error occurred").Payload,
+		FunctionError: Unhandled, ErrorType: o.ErrorType}
+}
+
+// sanitizeErrorType keeps types of the form (Runtime|Function).Name and maps
+// all others to Function.Unknown or Runtime.Unknown, for logs and metrics.
+func sanitizeErrorType(t string) string {
+	category, name, ok := strings.Cut(t, ".")
+	if ok && (category == "Runtime" || category == "Function") && isErrorName(name) {
+		return t
+	}
+	if category == "Function" && ok {
+		return errTypeFunctionUnknown
+	}
+	return errTypeRuntimeUnknown
+}
+
+func isErrorName(s string) bool {
+	if s == "" || s[0] < 'A' || s[0] > 'Z' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i] | 0x20; c < 'a' || c > 'z' {
+			return false
+		}
+	}
+	return true
+}

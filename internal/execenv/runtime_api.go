@@ -1,0 +1,210 @@
+package execenv
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/lambhq/lamb/internal/envapi"
+)
+
+// maxWaiters bounds what is remembered of connections that wait in next; a
+// server has no more of them open than that.
+const maxWaiters = envapi.DefaultMaxConns
+
+// Next implements envapi.Handler: the runtime is ready for an event.
+func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
+	e.mu.Lock()
+	if e.life == nil {
+		e.mu.Unlock()
+		return envapi.ErrInternal // between two lives: whoever asks is not the runtime
+	}
+	if e.runtime == runtimeRunning {
+		inv := e.inv
+		e.mu.Unlock()
+		if inv == nil {
+			return envapi.ErrInternal
+		}
+		// Asked again while it runs: the same event once more. A connection
+		// that is gone by now will ask again.
+		_ = inv.deliverTo(w)
+		return nil
+	}
+	if err := e.runtime.move(runtimeReady); err != nil {
+		e.mu.Unlock()
+		return err
+	}
+	if len(e.waiters) >= maxWaiters { // the oldest has long gone
+		e.waiters = append(e.waiters[:0], e.waiters[1:]...)
+	}
+	before := e.runtime
+	e.runtime = runtimeReady
+	e.waiters = append(e.waiters, w)
+	inv, undelivered := e.inv, e.undelivered
+	switch before {
+	case runtimeStarted:
+		e.endInitLocked(e.life, failure{})
+	case runtimeResponseSent:
+		// The invocation is over; the phase stays Invoking until it is reported.
+	}
+	e.mu.Unlock()
+
+	switch {
+	case inv == nil:
+	case before == runtimeResponseSent:
+		e.invocationDone(inv)
+	case undelivered:
+		e.deliver(inv)
+	}
+	return nil
+}
+
+// invocationDone is called when the runtime asks for the next event after it
+// has answered inv.
+func (e *Environment) invocationDone(inv *Invocation) {
+	now := e.cfg.Clock.Now()
+	e.book.flush(e.cfg.Sandbox)
+	e.measure()
+	e.mu.Lock()
+	if e.inv != inv || e.phase != phaseInvoking {
+		e.mu.Unlock()
+		return // it timed out just now
+	}
+	e.phase = phaseReady
+	e.mu.Unlock()
+	status := report{status: "success"}
+	if o := inv.outcome; o.FunctionError != "" {
+		status = report{status: "error", errType: o.ErrorType}
+	}
+	e.finish(inv, now, status)
+}
+
+// current returns the invocation with this id, or the API's answer.
+func (e *Environment) currentLocked(id string) (*Invocation, *envapi.Error) {
+	if e.inv == nil || e.undelivered || e.inv.Event.RequestID != id {
+		return nil, envapi.ErrInvalidRequestID
+	}
+	return e.inv, nil
+}
+
+// Response implements envapi.Handler: the runtime begins to answer.
+func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi.Error) {
+	e.mu.Lock()
+	inv, apiErr := e.currentLocked(id)
+	if apiErr == nil {
+		apiErr = e.runtime.move(runtimeResponding)
+	}
+	if apiErr != nil {
+		e.mu.Unlock()
+		return nil, apiErr
+	}
+	if h.HasResponseMode && h.ResponseMode != "streaming" {
+		// The emulator leaves the runtime stuck here; ours may go on.
+		inv.settle(platformFailure(id, errTypeResponseMode, "Invalid function response mode"))
+		e.runtime = runtimeResponseSent
+		e.mu.Unlock()
+		return nil, envapi.ErrInvalidResponseMode
+	}
+	e.runtime = runtimeResponding
+	e.mu.Unlock()
+	return &responseSink{env: e, inv: inv, body: inv.Responder.Begin(h)}, nil
+}
+
+// InvocationError implements envapi.Handler: the function failed.
+func (e *Environment) InvocationError(id string, h envapi.Header, body []byte) *envapi.Error {
+	e.mu.Lock()
+	inv, apiErr := e.currentLocked(id)
+	if apiErr == nil {
+		apiErr = e.runtime.move(runtimeErrorPosted)
+	}
+	if apiErr != nil {
+		e.mu.Unlock()
+		return apiErr
+	}
+	e.runtime = runtimeErrorPosted
+	e.mu.Unlock()
+	e.answer(inv, reportedError(h, withoutCause(h.ContentType, body)))
+	return nil
+}
+
+// InitError implements envapi.Handler: the runtime or the function's
+// initialisation failed.
+func (e *Environment) InitError(h envapi.Header, body []byte) *envapi.Error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.life == nil {
+		return envapi.ErrInternal
+	}
+	if err := e.runtime.move(runtimeInitError); err != nil {
+		return err
+	}
+	e.runtime = runtimeInitError
+	o := reportedError(h, withoutCause(h.ContentType, body))
+	e.endInitLocked(e.life, failure{errType: o.ErrorType, body: o.Payload})
+	return nil
+}
+
+// answer makes o the outcome and then, if inv is still the one in flight,
+// lets the runtime ask for its next event: who sees RuntimeResponseSentState
+// also sees the outcome.
+func (e *Environment) answer(inv *Invocation, o Outcome) {
+	inv.settle(o)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.inv == inv && (e.runtime == runtimeResponding || e.runtime == runtimeErrorPosted) {
+		e.runtime = runtimeResponseSent
+	}
+}
+
+// responseSink carries a response body to the invocation's responder.
+type responseSink struct {
+	env  *Environment
+	inv  *Invocation
+	body Body
+}
+
+func (s *responseSink) Write(p []byte) *envapi.Error {
+	err := s.body.Write(p)
+	if err == nil {
+		return nil
+	}
+	s.body.Discard()
+	s.env.answer(s.inv, tooLarge())
+	return err
+}
+
+func (s *responseSink) Finish(t envapi.Trailer) *envapi.Error {
+	s.env.answer(s.inv, s.body.Commit(t))
+	return nil
+}
+
+func (s *responseSink) Abort(cause error) {
+	s.body.Discard()
+	s.env.cfg.Log.Debug("response was cut", "request", s.inv.Event.RequestID, "err", cause)
+	s.env.answer(s.inv, platformFailure(s.inv.Event.RequestID, errTypeTruncated, "HTTP request detected as truncated"))
+}
+
+// causeContentType marks an error body that carries the X-Ray cause beside
+// the error's own members.
+const causeContentType = "application/vnd.aws.lambda.error.cause+json"
+
+// withoutCause reduces such a body to what the caller may see.
+func withoutCause(contentType string, body []byte) []byte {
+	if contentType != causeContentType {
+		return body
+	}
+	var visible struct {
+		ErrorMessage json.RawMessage `json:"errorMessage,omitempty"`
+		ErrorType    json.RawMessage `json:"errorType,omitempty"`
+		StackTrace   json.RawMessage `json:"stackTrace,omitempty"`
+	}
+	if err := json.Unmarshal(body, &visible); err != nil {
+		return []byte(`"Invalid error body"`)
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(visible); err != nil {
+		return []byte(`"Invalid error body"`)
+	}
+	return bytes.TrimRight(out.Bytes(), "\n")
+}

@@ -1,0 +1,113 @@
+package execenv
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// Credentials are what the environment's process may sign requests with.
+type Credentials struct {
+	AccessKeyID, SecretAccessKey, SessionToken string
+}
+
+// VariablesInput is what a runtime's environment is built from.
+type VariablesInput struct {
+	Version *function.Version
+	Paths   sandbox.Paths
+	// RuntimeAPI is the sandbox's address.
+	RuntimeAPI string
+	// LogStream names this environment's log stream.
+	LogStream string
+	// Language are the defaults of the language's runtime, "K=V" (PATH,
+	// NODE_PATH, ...); the function's own variables win over them.
+	Language    []string
+	Credentials Credentials
+	// LambdaEndpoint is where the function reaches the Lambda API;
+	// OtherEndpoint where the other AWS services are, empty for none.
+	LambdaEndpoint, OtherEndpoint string
+}
+
+// defaults are the variables that a function may override.
+func defaults(in VariablesInput) []string {
+	vars := []string{
+		"LANG=en_US.UTF-8",
+		"PATH=/usr/local/bin:/usr/bin/:/bin:" + in.Paths.Opt + "/bin",
+		"TZ=:UTC",
+		"AWS_XRAY_CONTEXT_MISSING=LOG_ERROR",
+		"AWS_XRAY_DAEMON_ADDRESS=169.254.100.1:2000",
+		"PWD=" + in.Paths.Task,
+		"SHLVL=0",
+	}
+	if in.Paths.Tmp != "/tmp" {
+		// Only a sandbox without a file system of its own puts /tmp elsewhere:
+		// this leads programs that ask politely to a folder of their own.
+		vars = append(vars, "TMPDIR="+in.Paths.Tmp)
+	}
+	if in.OtherEndpoint != "" {
+		vars = append(vars, "AWS_ENDPOINT_URL="+in.OtherEndpoint)
+	}
+	if in.LambdaEndpoint != "" {
+		vars = append(vars, "AWS_ENDPOINT_URL_LAMBDA="+in.LambdaEndpoint)
+	}
+	return append(vars, in.Language...)
+}
+
+// reserved are the variables that nobody overrides.
+func reserved(in VariablesInput) []string {
+	v, c := in.Version, in.Version.Runs().Config
+	vars := []string{
+		"_HANDLER=" + c.Handler,
+		"AWS_REGION=" + v.Key.Region,
+		"AWS_DEFAULT_REGION=" + v.Key.Region,
+		"AWS_LAMBDA_FUNCTION_NAME=" + v.Key.Name,
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", c.MemoryMB),
+		"AWS_LAMBDA_FUNCTION_VERSION=" + v.Version,
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=" + c.Logging.Group,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + in.LogStream,
+		"AWS_LAMBDA_LOG_FORMAT=" + c.Logging.Format,
+		"AWS_ACCESS_KEY_ID=" + in.Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + in.Credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + in.Credentials.SessionToken,
+		"AWS_LAMBDA_RUNTIME_API=" + in.RuntimeAPI,
+		"LAMBDA_TASK_ROOT=" + in.Paths.Task,
+		"LAMBDA_RUNTIME_DIR=" + in.Paths.Runtime,
+		"_AWS_XRAY_DAEMON_ADDRESS=169.254.100.1",
+		"_AWS_XRAY_DAEMON_PORT=2000",
+	}
+	if c.Logging.ApplicationLevel != "" {
+		vars = append(vars, "AWS_LAMBDA_LOG_LEVEL="+c.Logging.ApplicationLevel)
+	}
+	if !strings.HasPrefix(c.Runtime, "provided") {
+		vars = append(vars, "AWS_EXECUTION_ENV=AWS_Lambda_"+c.Runtime)
+	}
+	return vars
+}
+
+// Variables builds a runtime's whole environment, "K=V", sorted by name.
+// Nothing is inherited from lamb. Later groups win: platform and language
+// defaults, the function's own variables, reserved variables.
+func Variables(in VariablesInput) []string {
+	merged := make(map[string]string)
+	set := func(vars []string) {
+		for _, kv := range vars {
+			k, v, _ := strings.Cut(kv, "=")
+			merged[k] = v
+		}
+	}
+	set(defaults(in))
+	for k, v := range in.Version.Runs().Config.Environment {
+		merged[k] = v
+	}
+	set(reserved(in))
+	out := make([]string, 0, len(merged))
+	for k, v := range merged {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,106 @@
+package invoke
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/lambhq/lamb/internal/api"
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/trace"
+)
+
+// Serve answers the operation Invoke; in is a decoded and validated
+// *api.InvocationRequest, and the request's context carries the api.Caller.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+func (s *Service) Serve(w http.ResponseWriter, r *http.Request, in any) {
+	caller := api.CallerFrom(r.Context())
+	if err := s.serve(w, r, in.(*api.InvocationRequest), caller); err != nil {
+		api.WriteError(w, caller.RequestID, err)
+	}
+}
+
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.InvocationRequest, caller api.Caller) error {
+	ref, err := parseRef(caller, value(in.FunctionName), value(in.Qualifier))
+	if err != nil {
+		return err
+	}
+	v, err := s.Resolve(ref)
+	if err != nil {
+		return err
+	}
+	if in.TenantId != nil && v.Runs().Config.TenantIsolation == "" {
+		return api.NewInvalidParameterValue("The function is not configured with tenant isolation. Remove the TenantId parameter and try again.")
+	}
+	clientContext, err := decodeClientContext(value(in.ClientContext))
+	if err != nil {
+		return err
+	}
+	if err := checkPayload(in.Payload); err != nil {
+		return err
+	}
+	switch value(in.InvocationType) {
+	case api.InvocationTypeDryRun:
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	case api.InvocationTypeEvent:
+		return api.NewNotImplemented("lamb does not implement the operation Invoke with InvocationType Event")
+	}
+	result, err := s.Invoke(r.Context(), v, Request{
+		Ref: ref, RequestID: caller.RequestID, Payload: in.Payload, ClientContext: clientContext,
+		TraceID: trace.FromClient(r.Header.Get("X-Amzn-Trace-Id")),
+		WantLog: value(in.LogType) == api.LogTypeTail,
+	})
+	if err != nil {
+		return err
+	}
+	defer result.Release()
+	writeResult(w, result)
+	return nil
+}
+
+func writeResult(w http.ResponseWriter, result Result) {
+	h := w.Header()
+	contentType := result.ContentType
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(result.Payload)))
+	h.Set("X-Amz-Executed-Version", result.ExecutedVersion)
+	if result.FunctionError != "" {
+		h.Set("X-Amz-Function-Error", result.FunctionError)
+	}
+	if result.LogTail != "" {
+		h.Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(result.LogTail)))
+	}
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(result.Payload) // a caller that has gone is nobody's error
+}
+
+// parseRef reads the function's name and words its faults as the service does.
+func parseRef(caller api.Caller, name, qualifier string) (function.Ref, error) {
+	ref, err := function.ParseRef(function.Scope{Partition: caller.Partition, Account: caller.Account, Region: caller.Region}, name, qualifier)
+	if err == nil {
+		return ref, nil
+	}
+	var (
+		otherRegion  *function.OtherRegionError
+		otherAccount *function.OtherAccountError
+	)
+	switch {
+	case errors.As(err, &otherRegion):
+		return ref, api.NewResourceNotFound("%s", err)
+	case errors.As(err, &otherAccount):
+		return ref, &api.AccessDeniedException{}
+	}
+	return ref, api.NewInvalidParameterValue("%s", err)
+}
+
+func value(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}

@@ -1,0 +1,404 @@
+// Package pool keeps execution environments per function version and hands
+// out slots of them. It decides who waits, who starts cold, who is throttled
+// and what is evicted; what happens inside an environment is execenv's.
+//
+// Acquire takes the most recently used idle environment. Where none is idle
+// but one has just answered and will be free in a moment, it waits for that
+// briefly: otherwise a client that calls one after the other would start a
+// second environment for nothing. Else it starts a new one, in the caller's
+// goroutine.
+package pool
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/execenv"
+	"github.com/lambhq/lamb/internal/function"
+)
+
+// Defaults of Config.
+const (
+	DefaultLimit       = 1000
+	DefaultKeepAlive   = 10 * time.Minute
+	DefaultFinishGrace = 25 * time.Millisecond
+)
+
+// ErrClosed is returned by Acquire once the pool drains.
+var ErrClosed = errors.New("lamb is shutting down")
+
+// ThrottledError says that an invocation cannot be admitted now.
+type ThrottledError struct {
+	// Reason is AWS's, for TooManyRequestsException.
+	Reason string
+	// RetryAfter is when it makes sense to try again.
+	RetryAfter time.Duration
+	// Detail is for lamb's own log.
+	Detail string
+}
+
+func (e *ThrottledError) Error() string { return "throttled: " + e.Detail }
+
+// reasonConcurrency is the reason for a used-up account or host.
+const reasonConcurrency = "ConcurrentInvocationLimitExceeded"
+
+// Environment is the part of execenv.Environment that the pool needs.
+type Environment interface {
+	Init() error
+	Invoke(*execenv.Invocation) error
+	Finishing() bool
+	Close() error
+}
+
+// Config is what a pool is made from.
+type Config struct {
+	// Launch makes an environment for a version; released is to be called
+	// whenever it can take an invocation again. Required.
+	Launch func(ctx context.Context, v *function.Version, released func()) (Environment, error)
+	// Limit is the number of invocations in flight per account and region;
+	// DefaultLimit when zero.
+	Limit int
+	// KeepAlive is how long an idle environment is kept; DefaultKeepAlive
+	// when zero.
+	KeepAlive time.Duration
+	// FinishGrace is how long Acquire waits for an environment that has just
+	// answered; DefaultFinishGrace when zero.
+	FinishGrace time.Duration
+	// AvailableMemory measures the host's available memory in bytes; nil, or
+	// an error, means that it is not known and nothing is refused for it.
+	AvailableMemory func() (int64, error)
+	// MemoryReserve is the available memory in bytes under which no
+	// environment is started.
+	MemoryReserve int64
+	Clock         clock.Clock  // the system's when nil
+	Log           *slog.Logger // discarded when nil
+}
+
+// Pool holds the environments of one lamb.
+type Pool struct {
+	cfg Config
+
+	// wg counts the goroutines that close environments, and the reaper.
+	wg   sync.WaitGroup
+	stop chan struct{} // closed when the pool closes
+
+	mu       sync.Mutex
+	closed   bool
+	groups   map[groupKey]*group
+	members  map[*member]struct{}
+	inflight map[function.Scope]int
+	total    int           // sum of inflight
+	drained  chan struct{} // closed when closed and total is 0
+	cold     int64         // environments ever started
+}
+
+type groupKey struct {
+	key     function.Key
+	version string
+}
+
+// group is the environments of one version of a function.
+type group struct {
+	// version is what the catalog has now, nil when it is gone.
+	version *function.Version
+	// content stands for what version runs: environments are used as long as
+	// theirs is the group's. A record may change (its state, its revision)
+	// without changing what it runs.
+	content  *content
+	idle     []*member // the most recently used is last
+	busy     map[*member]struct{}
+	starting int            // cold starts that have no member yet
+	waiters  []chan *member // who waits for one that is finishing
+}
+
+// content is compared by its address; it has a size so that two differ.
+type content struct{ _ byte }
+
+// member is one environment with its place in the pool.
+type member struct {
+	env     Environment
+	group   *group
+	content *content // what it was made from
+	scope   function.Scope
+	since   time.Time // idle since
+}
+
+// Slot is the right to run one invocation in an environment. Invoke uses it
+// up; it comes back by itself when the environment has finished.
+type Slot struct {
+	pool   *Pool
+	member *member
+}
+
+// New makes a pool and starts its reaper; Close ends both.
+func New(cfg Config) *Pool {
+	if cfg.Limit == 0 {
+		cfg.Limit = DefaultLimit
+	}
+	if cfg.KeepAlive == 0 {
+		cfg.KeepAlive = DefaultKeepAlive
+	}
+	if cfg.FinishGrace == 0 {
+		cfg.FinishGrace = DefaultFinishGrace
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{
+		cfg: cfg, stop: make(chan struct{}), drained: make(chan struct{}),
+		groups:   make(map[groupKey]*group),
+		members:  make(map[*member]struct{}),
+		inflight: make(map[function.Scope]int),
+	}
+	p.wg.Go(p.reap)
+	return p
+}
+
+// Acquire gives a slot for a version. Errors: *ThrottledError, ErrClosed, or
+// why an environment could not be made. It does not end early when ctx does,
+// because an accepted invocation runs also when its caller has gone; ctx
+// carries values only.
+func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	scope := v.Key.Scope()
+	if p.inflight[scope] >= p.cfg.Limit {
+		p.mu.Unlock()
+		return nil, &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
+			Detail: "the account's concurrency limit is reached"}
+	}
+	p.admitLocked(scope)
+	g := p.groupLocked(v)
+	m := &member{group: g, scope: scope}
+	if g.runs(v) {
+		m.content = g.content
+		if idle := g.takeIdle(); idle != nil {
+			p.mu.Unlock()
+			return &Slot{p, idle}, nil
+		}
+		if g.finishing() > len(g.waiters) {
+			ch := make(chan *member, 1)
+			g.waiters = append(g.waiters, ch)
+			p.mu.Unlock()
+			if free := p.await(g, ch); free != nil {
+				return &Slot{p, free}, nil
+			}
+			p.mu.Lock()
+		}
+	} else {
+		// The catalog has moved on since v was looked up: this environment
+		// serves its one invocation and is never mixed with the others.
+		m.content = new(content)
+	}
+	if p.closed {
+		p.unadmitLocked(scope)
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	g.starting++
+	p.wg.Add(1)
+	p.mu.Unlock()
+	defer p.wg.Done()
+	return p.coldStart(ctx, m, v)
+}
+
+// await waits for an environment that is about to be free.
+func (p *Pool) await(g *group, ch chan *member) *member {
+	grace := p.cfg.Clock.NewTimer(p.cfg.FinishGrace)
+	defer grace.Stop()
+	select {
+	case m := <-ch:
+		return m
+	case <-grace.C():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, w := range g.waiters {
+		if w == ch {
+			g.waiters = append(g.waiters[:i], g.waiters[i+1:]...)
+			return nil
+		}
+	}
+	return <-ch // it was given while the timer fired
+}
+
+// coldStart makes m's environment and runs its init. The invocation has been
+// admitted; on an error that is taken back.
+func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*Slot, error) {
+	err := p.makeRoom()
+	if err == nil {
+		m.env, err = p.cfg.Launch(context.WithoutCancel(ctx), v, func() { p.released(m) })
+	}
+	p.mu.Lock()
+	m.group.starting--
+	if err != nil {
+		p.unadmitLocked(m.scope)
+		p.mu.Unlock()
+		return nil, err
+	}
+	p.members[m] = struct{}{}
+	m.group.busy[m] = struct{}{}
+	p.cold++
+	closed := p.closed
+	p.mu.Unlock()
+	if closed {
+		err = ErrClosed
+	} else {
+		err = m.env.Init()
+	}
+	if err != nil {
+		(&Slot{p, m}).Discard()
+		return nil, err
+	}
+	return &Slot{p, m}, nil
+}
+
+// Invoke runs an invocation in the slot's environment; see
+// execenv.Environment.Invoke. On an error the slot has been discarded.
+func (s *Slot) Invoke(inv *execenv.Invocation) error {
+	err := s.member.env.Invoke(inv)
+	if err != nil {
+		s.Discard()
+	}
+	return err
+}
+
+// Discard gives the slot up without an invocation and closes its environment.
+func (s *Slot) Discard() {
+	p, m := s.pool, s.member
+	p.mu.Lock()
+	delete(m.group.busy, m)
+	p.dropLocked(m)
+	p.unadmitLocked(m.scope)
+	p.mu.Unlock()
+}
+
+// released takes an environment back whose invocation is over.
+func (p *Pool) released(m *member) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := m.group
+	if _, busy := g.busy[m]; !busy {
+		return
+	}
+	if p.closed || m.content != g.content {
+		delete(g.busy, m)
+		p.dropLocked(m)
+		p.unadmitLocked(m.scope)
+		return
+	}
+	if len(g.waiters) > 0 {
+		// The waiter has been admitted itself; this one's admission ends.
+		ch := g.waiters[0]
+		g.waiters = append(g.waiters[:0], g.waiters[1:]...)
+		p.unadmitLocked(m.scope)
+		ch <- m
+		return
+	}
+	delete(g.busy, m)
+	m.since = p.cfg.Clock.Now()
+	g.idle = append(g.idle, m)
+	p.unadmitLocked(m.scope)
+}
+
+// Changed tells the pool that a version's record is now v, or is gone when v
+// is nil: environments of other content are not used again.
+func (p *Pool) Changed(key function.Key, version string, v *function.Version) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	gk := groupKey{key, version}
+	g := p.groups[gk]
+	if g == nil {
+		return
+	}
+	if v != nil && g.runs(v) {
+		g.version = v
+		return
+	}
+	g.version, g.content = v, new(content)
+	for _, m := range g.idle {
+		p.dropLocked(m)
+	}
+	g.idle = nil
+	if v == nil {
+		delete(p.groups, gk)
+	}
+}
+
+func (p *Pool) groupLocked(v *function.Version) *group {
+	gk := groupKey{v.Key, v.Version}
+	g := p.groups[gk]
+	if g == nil {
+		g = &group{version: v, content: new(content), busy: make(map[*member]struct{})}
+		p.groups[gk] = g
+	}
+	return g
+}
+
+// runs reports whether v runs what the group runs. On the warm path it is the
+// catalog's own pointer.
+func (g *group) runs(v *function.Version) bool {
+	return g.version == v || g.version != nil && reflect.DeepEqual(g.version.Runs(), v.Runs())
+}
+
+func (g *group) takeIdle() *member {
+	n := len(g.idle)
+	if n == 0 {
+		return nil
+	}
+	m := g.idle[n-1]
+	g.idle[n-1] = nil
+	g.idle = g.idle[:n-1]
+	g.busy[m] = struct{}{}
+	return m
+}
+
+func (g *group) finishing() int {
+	n := 0
+	for m := range g.busy {
+		if m.env.Finishing() {
+			n++
+		}
+	}
+	return n
+}
+
+func (p *Pool) admitLocked(s function.Scope) {
+	p.inflight[s]++
+	p.total++
+}
+
+func (p *Pool) unadmitLocked(s function.Scope) {
+	if p.inflight[s]--; p.inflight[s] == 0 {
+		delete(p.inflight, s)
+	}
+	p.total--
+	if p.closed && p.total == 0 {
+		close(p.drained)
+	}
+}
+
+// dropLocked closes an environment in the background: it takes a while, and
+// the caller may be one of the environment's own goroutines.
+func (p *Pool) dropLocked(m *member) {
+	if _, mine := p.members[m]; !mine {
+		return
+	}
+	delete(p.members, m)
+	p.wg.Go(func() {
+		if err := m.env.Close(); err != nil {
+			p.cfg.Log.Warn("environment did not close cleanly", "err", err)
+		}
+	})
+}
