@@ -1,0 +1,210 @@
+package control
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lambhq/lamb/internal/api"
+)
+
+// The table behind docs/api-coverage.md: what becomes of every operation and
+// of every member of its request. A test compares it with the API layer, so it
+// cannot lack one, and writes the document:
+//
+//go:generate go test -run TestCoverageDocument -update .
+
+// Treatment is what becomes of a request member.
+type Treatment string
+
+// The treatments.
+const (
+	// Honoured: it does what the API says it does.
+	Honoured Treatment = "honoured"
+	// Echoed: it is checked, stored and shown again, and has no other effect.
+	Echoed Treatment = "stored and echoed"
+	// Refused: a request that has it fails.
+	Refused Treatment = "refused"
+	// Ignored: a request may have it and it has no effect, which the note
+	// justifies.
+	Ignored Treatment = "without effect"
+)
+
+// MemberCoverage says what becomes of one request member.
+type MemberCoverage struct {
+	Path      string // as api.Members gives it
+	Treatment Treatment
+	Note      string // may be empty
+}
+
+// OperationCoverage says what becomes of an operation.
+type OperationCoverage struct {
+	Name string
+	// Implemented is false for operations that answer 501; they have no
+	// Members.
+	Implemented bool
+	Note        string // may be empty
+	Members     []MemberCoverage
+}
+
+// Coverage lists all operations of the API by name.
+func Coverage() []OperationCoverage {
+	implemented := implementedOperations()
+	all := api.Members()
+	list := make([]OperationCoverage, 0, len(all))
+	for name := range all {
+		op, ok := implemented[name]
+		op.Name, op.Implemented = name, ok
+		list = append(list, op)
+	}
+	slices.SortFunc(list, func(a, b OperationCoverage) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+func implementedOperations() map[string]OperationCoverage {
+	return map[string]OperationCoverage{
+		"CreateFunction": {
+			Note:    "The function is Pending until its code is unpacked, a few milliseconds later.",
+			Members: slices.Concat(createMembers(), settingsMembers()),
+		},
+		"DeleteFunction": {Members: []MemberCoverage{
+			honoured("FunctionName", ""),
+			honoured("Qualifier", "a published version; `$LATEST` and alias names are refused as AWS does"),
+		}},
+		"GetAccountSettings": {Note: "Limits are those that this installation enforces."},
+		"GetFunction": {
+			Note:    "`Code.Location` is a link that expires; `Concurrency` is absent, as reserved concurrency cannot be set.",
+			Members: readMembers(),
+		},
+		"GetFunctionConfiguration": {Members: readMembers()},
+		"Invoke":                   {Note: "Implemented by `internal/invoke`.", Members: invokeMembers()},
+		"ListFunctions": {Members: []MemberCoverage{
+			honoured("MasterRegion", "needs FunctionVersion `ALL`; no function is a replica, so any value but `ALL` gives an empty list"),
+			honoured("FunctionVersion", ""),
+			honoured("Marker", ""),
+			honoured("MaxItems", "a page has at most 50, as on AWS"),
+		}},
+		"ListVersionsByFunction": {Members: []MemberCoverage{
+			honoured("FunctionName", "unqualified, or with `$LATEST`"),
+			honoured("Marker", ""),
+			honoured("MaxItems", "a page has at most 50, as on AWS"),
+		}},
+		"PublishVersion": {Members: []MemberCoverage{
+			honoured("FunctionName", "unqualified, or with `$LATEST`"),
+			honoured("CodeSha256", ""),
+			honoured("Description", ""),
+			honoured("RevisionId", ""),
+			refused("PublishTo", "there are no managed instances"),
+		}},
+		"UpdateFunctionCode": {
+			Note:    "What ran before runs until the new code is unpacked.",
+			Members: updateCodeMembers(),
+		},
+		"UpdateFunctionConfiguration": {
+			Note: "Members that are not given stay; Environment, Layers and VpcConfig are replaced as a whole.",
+			Members: slices.Concat([]MemberCoverage{
+				honoured("FunctionName", "unqualified, or with `$LATEST`"),
+				honoured("RevisionId", ""),
+			}, settingsMembers()),
+		},
+	}
+}
+
+func readMembers() []MemberCoverage {
+	return []MemberCoverage{
+		honoured("FunctionName", ""),
+		honoured("Qualifier", "`$LATEST` or a version; an alias is not found, as none can be made"),
+	}
+}
+
+func createMembers() []MemberCoverage {
+	return []MemberCoverage{
+		honoured("FunctionName", "name or ARN; one with a qualifier is refused"),
+		honoured("Code.ZipFile", ""),
+		refused("Code.S3Bucket", "code is taken as ZipFile only"),
+		refused("Code.S3Key", "code is taken as ZipFile only"),
+		refused("Code.S3ObjectVersion", "code is taken as ZipFile only"),
+		refused("Code.ImageUri", "there are no image functions"),
+		echoed("Code.SourceKMSKeyArn", "archives are not encrypted"),
+		honoured("Publish", ""),
+		honoured("PackageType", "`Zip`; `Image` is refused"),
+		honoured("Tags", "shown by GetFunction"),
+		refused("CodeSigningConfigArn", "no such configuration can exist: answered as AWS answers for a missing one"),
+		honoured("Architectures", "what this host cannot run is refused when it is invoked"),
+		refused("PublishTo", "there are no managed instances"),
+		refused("TenancyConfig.TenantIsolationMode", "tenants are not isolated"),
+	}
+}
+
+func updateCodeMembers() []MemberCoverage {
+	return []MemberCoverage{
+		honoured("FunctionName", "unqualified, or with `$LATEST`"),
+		honoured("ZipFile", ""),
+		refused("S3Bucket", "code is taken as ZipFile only"),
+		refused("S3Key", "code is taken as ZipFile only"),
+		refused("S3ObjectVersion", "code is taken as ZipFile only"),
+		refused("ImageUri", "the package type of a function cannot change"),
+		honoured("Publish", ""),
+		honoured("DryRun", ""),
+		honoured("RevisionId", ""),
+		honoured("Architectures", "what this host cannot run is refused when it is invoked"),
+		echoed("SourceKMSKeyArn", "archives are not encrypted"),
+		refused("PublishTo", "there are no managed instances"),
+	}
+}
+
+// settingsMembers are those of withSettings.
+func settingsMembers() []MemberCoverage {
+	const (
+		capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig."
+		noGroups = "log lines are not kept by group"
+	)
+	return []MemberCoverage{
+		honoured("Runtime", "every identifier that AWS accepts can be created"),
+		echoed("Role", "no role is assumed: functions get credentials minted by lamb"),
+		honoured("Handler", ""),
+		honoured("Description", ""),
+		honoured("Timeout", ""),
+		honoured("MemorySize", "up to 10,240 MB; how far it is enforced depends on the sandbox"),
+		echoed("VpcConfig.SubnetIds", "functions are not attached to a VPC; VpcId is shown empty"),
+		echoed("VpcConfig.SecurityGroupIds", "as SubnetIds"),
+		echoed("VpcConfig.Ipv6AllowedForDualStack", "as SubnetIds"),
+		honoured("Environment.Variables", ""),
+		echoed("DeadLetterConfig.TargetArn", "there are no asynchronous invocations"),
+		echoed("KMSKeyArn", "variables are not encrypted"),
+		echoed("TracingConfig.Mode", "the trace header is passed on; no segments are sent"),
+		refused("Layers", "only an empty list: no layer exists, and AWS's answer says so"),
+		echoed("FileSystemConfigs[].Arn", "nothing is mounted"),
+		echoed("FileSystemConfigs[].LocalMountPath", "nothing is mounted"),
+		refused("ImageConfig.EntryPoint", "there are no image functions"),
+		refused("ImageConfig.Command", "there are no image functions"),
+		refused("ImageConfig.WorkingDirectory", "there are no image functions"),
+		honoured("EphemeralStorage.Size", "how far it is enforced depends on the sandbox"),
+		echoed("SnapStart.ApplyOn", "no snapshot is made: OptimizationStatus is always `Off`"),
+		honoured("LoggingConfig.LogFormat", ""),
+		honoured("LoggingConfig.ApplicationLogLevel", "refused with format Text"),
+		echoed("LoggingConfig.SystemLogLevel", "refused with format Text"),
+		echoed("LoggingConfig.LogGroup", noGroups),
+		refused(capacity+"CapacityProviderArn", "there are no capacity providers"),
+		refused(capacity+"PerExecutionEnvironmentMaxConcurrency", "there are no capacity providers"),
+		refused(capacity+"ExecutionEnvironmentMemoryGiBPerVCpu", "there are no capacity providers"),
+		refused("DurableConfig.RetentionPeriodInDays", "there are no durable functions"),
+		refused("DurableConfig.ExecutionTimeout", "there are no durable functions"),
+	}
+}
+
+func invokeMembers() []MemberCoverage {
+	return []MemberCoverage{
+		honoured("FunctionName", ""),
+		honoured("InvocationType", "`RequestResponse` and `DryRun`; `Event` answers 501"),
+		honoured("LogType", ""),
+		honoured("ClientContext", ""),
+		{"DurableExecutionName", Ignored, "no function is durable, so there is no execution to name"},
+		honoured("Payload", ""),
+		honoured("Qualifier", "`$LATEST` or a version; an alias is not found, as none can be made"),
+		refused("TenantId", "as AWS does for a function without tenant isolation, which every function is"),
+	}
+}
+
+func honoured(path, note string) MemberCoverage { return MemberCoverage{path, Honoured, note} }
+func echoed(path, note string) MemberCoverage   { return MemberCoverage{path, Echoed, note} }
+func refused(path, note string) MemberCoverage  { return MemberCoverage{path, Refused, note} }
