@@ -1,0 +1,6 @@
+"""lamb's Lambda runtime for Python 3.8 and later, standard library only.
+
+A cold start pays for every import, so this package imports only what the
+first event needs (_socket instead of socket and http.client, json, importlib);
+logs, errors and traceback are loaded when something is logged or fails.
+"""
