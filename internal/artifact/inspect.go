@@ -17,7 +17,7 @@ import (
 //   - names that are absolute, have a "..", a backslash or a NUL, or are
 //     longer than a Linux file system takes;
 //   - links whose target is absolute or leaves the tree, other links on the
-//     way included; links in a circle; anything below a link; a second entry
+//     way included; chains of more than 40 links; anything below a link; a second entry
 //     with a link's name. Links that stay inside are kept.
 //   - devices, pipes, sockets; files with a setuid or setgid bit. On folders
 //     these two are dropped, as the sticky bit is everywhere: shared folders

@@ -54,7 +54,7 @@ func walk(way []*node, target string, follow *int) ([]*node, error) {
 			way = append(way, &node{})
 		case n.link:
 			if *follow--; *follow < 0 {
-				return nil, leaves("goes in a circle")
+				return nil, leaves("goes through too many links")
 			}
 			var err error
 			if way, err = walk(way, n.target, follow); err != nil {
