@@ -102,7 +102,7 @@ func (c *conn) readBody() ([]byte, error) {
 func (c *conn) take() ([]byte, error) {
 	if c.r == c.w {
 		if c.body.left > smallBuffer && len(c.in.b) < largeBuffer {
-			c.grow(largeBuffer)
+			c.resize(largeBuffer)
 		}
 		if err := c.fillBody(); err != nil {
 			return nil, err

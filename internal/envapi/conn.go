@@ -103,7 +103,7 @@ func (c *conn) fill() error {
 			c.w = copy(c.in.b, c.in.b[c.r:c.w])
 			c.r = 0
 		} else {
-			c.grow(2 * len(c.in.b))
+			c.resize(2 * len(c.in.b))
 		}
 	}
 	n, err := c.nc.Read(c.in.b[c.w:])
@@ -117,8 +117,9 @@ func (c *conn) fill() error {
 	return err
 }
 
-// grow moves the unread bytes into a buffer of at least size.
-func (c *conn) grow(size int) {
+// resize moves the unread bytes into a buffer of at least size, which they
+// must fit.
+func (c *conn) resize(size int) {
 	if size > smallBuffer {
 		size = max(size, largeBuffer)
 	}
@@ -132,7 +133,7 @@ func (c *conn) grow(size int) {
 // shrink goes back to a small buffer between requests.
 func (c *conn) shrink() {
 	if len(c.in.b) > smallBuffer && c.w-c.r <= smallBuffer {
-		c.grow(smallBuffer)
+		c.resize(smallBuffer)
 	}
 }
 

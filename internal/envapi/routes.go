@@ -67,35 +67,6 @@ func (c *conn) handle() bool {
 	return c.answer(http.StatusNotFound, textType, "", []byte("404 page not found\n"))
 }
 
-// plainHost reports whether a Host header is one that a program in the
-// environment uses: an address, or a name that no DNS server can give to a
-// stranger. A page whose own name was made to resolve here (rebinding) sends
-// that name, and for a plain GET no other sign of being a page.
-func plainHost(host []byte) bool {
-	if len(host) == 0 {
-		return true // HTTP/1.0
-	}
-	if !isAuthority(host) {
-		return false
-	}
-	if host[0] == '[' {
-		return true
-	}
-	name, _, _ := bytes.Cut(host, []byte{':'})
-	last := name[bytes.LastIndexByte(name, '.')+1:]
-	for _, local := range []string{"localhost", "localdomain", "internal", "sandbox"} {
-		if equalFold(last, local) {
-			return true
-		}
-	}
-	for _, c := range name {
-		if !isDigit(c) && c != '.' {
-			return false
-		}
-	}
-	return true
-}
-
 func (c *conn) ping([]byte) bool {
 	return c.answer(http.StatusOK, textType, "", []byte("pong"))
 }

@@ -102,9 +102,8 @@ func (w *Waiter) Fail(e *Error) {
 	w.done()
 }
 
-// Gone returns a channel that is closed when the connection goes away before
-// it was answered. It stays open when Deliver or Fail came first, also when
-// they failed.
+// Gone returns a channel that is closed when the connection has gone away
+// unanswered, be it that Deliver found out.
 func (w *Waiter) Gone() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,11 +116,11 @@ func (w *Waiter) Gone() <-chan struct{} {
 	return w.goneCh
 }
 
-// OnGone has f called when the connection goes away before it was answered:
-// at most once, on the connection's goroutine, without locks. Register it in
-// Handler.Next, where f cannot run before Next has returned (later it could
-// be too late to be called). It costs less than Gone: no channel, and nobody
-// needs to wait on one.
+// OnGone has f called when the connection goes away before Deliver or Fail
+// was called: at most once, on the connection's goroutine, without locks held.
+// Register it in Handler.Next: f cannot run before Next has returned, so that
+// the handler may hold its own lock there. It costs less than Gone, whose
+// channel somebody has to wait on.
 func (w *Waiter) OnGone(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,9 +133,11 @@ func (w *Waiter) OnGone(f func()) {
 func (w *Waiter) refused() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ok := w.state == waiting
-	w.state = gone
-	return ok
+	if w.state != waiting {
+		return false
+	}
+	w.lost()
+	return true
 }
 
 func (w *Waiter) usable() error {
@@ -149,10 +150,18 @@ func (w *Waiter) usable() error {
 	return nil
 }
 
+// lost makes the waiter gone. The lock is held.
+func (w *Waiter) lost() {
+	w.state = gone
+	if w.goneCh != nil {
+		close(w.goneCh)
+	}
+}
+
 // failed ends the connection after an unsuccessful write: how much of the
 // answer went out is unknown, so nothing may follow it.
 func (w *Waiter) failed(err error) error {
-	w.state = gone
+	w.lost()
 	_ = w.c.nc.Close()
 	return fmt.Errorf("%w: %w", ErrGone, err)
 }
@@ -187,11 +196,8 @@ func (w *Waiter) arrived(err error) (over, alive bool) {
 		w.mu.Unlock()
 		return false, true
 	}
-	w.state = gone
+	w.lost()
 	f := w.onGone
-	if w.goneCh != nil {
-		close(w.goneCh)
-	}
 	w.mu.Unlock()
 	if f != nil {
 		f()

@@ -1,0 +1,190 @@
+package envapi
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// TestLambdaGo runs functions on the unmodified aws-lambda-go, in a child.
+func TestLambdaGo(t *testing.T) {
+	f := newFake()
+	_, addr := serve(t, Config{Handler: f})
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.Command(exe)
+	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + addr, "HOME=" + t.TempDir(), "GOCOVERDIR=" + t.TempDir()}
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the function's output:\n%s", out.String())
+		}
+	}()
+
+	large := `"` + strings.Repeat("x", 5<<20) + `"`
+	for i, tt := range []struct{ event, call, body, errorType string }{
+		{`{"a":[1,2]}`, "response", `{"a":[1,2]}`, ""},
+		{large, "response", large, ""},
+		{`"fail"`, "error", `{"errorMessage":"as asked","errorType":"errorString"}`, ""},
+		{`"stream-fail"`, "response", "some", "errorString"},
+		{`"after"`, "response", `"after"`, ""},
+	} {
+		id := fmt.Sprintf("8e0ccb2b-3a0d-4f6f-9c53-00000000000%d", i)
+		w := receive(t, f.waiters)
+		if err := w.Deliver(&Event{RequestID: id, DeadlineMs: 1<<62 - 1, Body: []byte(tt.event)}); err != nil {
+			t.Fatal(err)
+		}
+		got := receive(t, f.posts)
+		if got.abort != nil || got.call != tt.call || got.id != id || strings.TrimSpace(got.body) != tt.body {
+			t.Errorf("%.40s: got %s %s %.80q, %v", tt.event, got.call, got.id, got.body, got.abort)
+		}
+		if got.trailer.ErrorType != tt.errorType {
+			t.Errorf("%.40s: trailer %q, want %q", tt.event, got.trailer.ErrorType, tt.errorType)
+		}
+		if tt.errorType != "" {
+			if b, err := base64.StdEncoding.DecodeString(got.trailer.ErrorBody); err != nil || !strings.Contains(string(b), "mid-stream") {
+				t.Errorf("trailer body %q, %v", b, err)
+			}
+		}
+		if got.header.ContentLength != -1 || !strings.HasPrefix(got.header.UserAgent, "aws-lambda-go/") {
+			t.Errorf("%.40s: header %+v", tt.event, got.header)
+		}
+	}
+}
+
+// TestCurl is a shell runtime: form type, Expect for large bodies, headers
+// scraped from a dump.
+func TestCurl(t *testing.T) {
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Skip("curl is not installed")
+	}
+	f := newFake()
+	_, addr := serve(t, Config{Handler: f})
+	run := func(in []byte, args ...string) string {
+		t.Helper()
+		cmd := exec.Command(curl, append([]string{"-sS", "--max-time", "10", "--noproxy", "*"}, args...)...)
+		cmd.Env = []string{"HOME=" + t.TempDir()}
+		cmd.Stdin = bytes.NewReader(in)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("curl %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	go func() {
+		_ = (<-f.waiters).Deliver(&Event{RequestID: "id-1", Body: []byte("event")})
+	}()
+	if out := run(nil, "-LD", "-", "http://"+addr+nextPath); !strings.Contains(out, "Lambda-Runtime-Aws-Request-Id: id-1\r\n") || !strings.HasSuffix(out, "\r\n\r\nevent") {
+		t.Errorf("next: %q", out)
+	}
+	body := bytes.Repeat([]byte("b"), 5<<20)
+	for _, args := range [][]string{
+		{"--data-binary", "@-"},
+		{"--data-binary", "@-", "-H", "Expect: 100-continue"},
+		{"--data-binary", "@-", "-H", "Transfer-Encoding: chunked"},
+		{"--data-binary", "@-", "--http1.0"},
+		{"--data-binary", "@-", "--http2"},
+	} {
+		if args[len(args)-1] == "--http2" && !strings.Contains(run(nil, "--version"), "HTTP2") {
+			continue
+		}
+		if out := run(body, append(args, "http://"+addr+responsePath)...); out != okBody {
+			t.Errorf("%v: %q", args, out)
+		}
+		got := receive(t, f.posts)
+		if got.body != string(body) || got.header.ContentType != "application/x-www-form-urlencoded" {
+			t.Errorf("%v: %d bytes of %q, %v", args, len(got.body), got.header.ContentType, got.abort)
+		}
+	}
+	// Refused: curl shows the answer whether it has waited for 100 or not.
+	f.response = func(string, Header) (Sink, *Error) { return nil, ErrPayloadTooLarge }
+	for _, expect := range []string{"Expect: 100-continue", "Expect:"} {
+		if out := run(body, "--data-binary", "@-", "-H", expect, "http://"+addr+responsePath); !strings.Contains(out, "RequestEntityTooLarge") {
+			t.Errorf("%s: %q", expect, out)
+		}
+	}
+}
+
+// TestLoad is 5 MB both ways over 8 connections of net/http's client, each
+// event with its own content.
+func TestLoad(t *testing.T) {
+	const workers, rounds, size = 8, 4, 5 << 20
+	f := newFake()
+	_, addr := serve(t, Config{Handler: f})
+	payload := make([]byte, size+workers*rounds)
+	_, _ = rand.Read(payload)
+
+	var g errgroup.Group
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	client := &http.Client{Transport: tr}
+	for worker := range workers {
+		g.Go(func() error {
+			for range rounds {
+				r, err := client.Get("http://" + addr + nextPath)
+				if err != nil {
+					return err
+				}
+				event, err := io.ReadAll(r.Body)
+				_ = r.Body.Close()
+				if err != nil {
+					return err
+				}
+				var body io.Reader = bytes.NewReader(event)
+				if worker%2 == 0 {
+					body = io.MultiReader(body) // hides the length: chunked
+				}
+				r, err = client.Post("http://"+addr+"/2018-06-01/runtime/invocation/"+r.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/octet-stream", body)
+				if err != nil {
+					return err
+				}
+				answer, err := io.ReadAll(r.Body)
+				_ = r.Body.Close()
+				if err != nil || r.StatusCode != 202 || string(answer) != okBody {
+					return fmt.Errorf("answer %d %q, %w", r.StatusCode, answer, err)
+				}
+			}
+			return nil
+		})
+	}
+	event := func(i int) []byte { return payload[i : i+size] }
+	g.Go(func() error {
+		var deliver errgroup.Group
+		for i := range workers * rounds {
+			w := receive(t, f.waiters)
+			deliver.Go(func() error { return w.Deliver(&Event{RequestID: fmt.Sprint(i), Body: event(i)}) })
+		}
+		return deliver.Wait()
+	})
+	for range workers * rounds {
+		got := receive(t, f.posts)
+		var i int
+		if _, err := fmt.Sscan(got.id, &i); err != nil {
+			t.Fatal(err)
+		}
+		if got.abort != nil || got.body != string(event(i)) {
+			t.Errorf("event %s came back with %d bytes, %v", got.id, len(got.body), got.abort)
+		}
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+}
