@@ -1,0 +1,310 @@
+//go:build unix
+
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// box is a process sandbox.
+type box struct {
+	provider *Provider
+	spec     sandbox.Spec
+
+	// Constant after open.
+	dir      string
+	paths    sandbox.Paths
+	listener net.Listener
+	address  string
+	group    group
+
+	// lock is held by the operations that change which processes there are:
+	// Start, Kill, Freeze, Thaw, Close. A channel, because waiting for it ends
+	// with a context.
+	lock chan struct{}
+	// ended is cancelled when Close begins; it ends operations under way.
+	ended context.Context
+	end   context.CancelFunc
+
+	closeOnce sync.Once
+	closeErr  error // valid after closeOnce
+
+	mu      sync.Mutex // guards streams
+	streams map[*stream]struct{}
+}
+
+var _ sandbox.Sandbox = (*box)(nil)
+
+func newBox(p *Provider, spec sandbox.Spec) *box {
+	b := &box{provider: p, spec: spec, lock: make(chan struct{}, 1), streams: map[*stream]struct{}{}}
+	b.ended, b.end = context.WithCancel(context.Background())
+	return b
+}
+
+// open makes what the sandbox consists of; after an error Close removes what
+// was made.
+func (b *box) open() error {
+	b.dir = filepath.Join(b.provider.workDir, b.spec.ID)
+	paths, err := makeFolder(b.dir, b.spec)
+	if err != nil {
+		return err
+	}
+	b.paths = paths
+	if b.listener, err = b.provider.listen(); err != nil {
+		return err
+	}
+	b.address = b.listener.Addr().String()
+	b.group, err = b.provider.engine.open()
+	return err
+}
+
+func (b *box) Paths() sandbox.Paths   { return b.paths }
+func (b *box) Listener() net.Listener { return b.listener }
+func (b *box) Address() string        { return b.address }
+
+// acquire takes the box's lock; the context that it returns ends with ctx and
+// with the box. The caller calls release.
+func (b *box) acquire(ctx context.Context) (_ context.Context, release func(), err error) {
+	if b.ended.Err() != nil {
+		return nil, nil, sandbox.ErrClosed
+	}
+	select {
+	case b.lock <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case <-b.ended.Done():
+		return nil, nil, sandbox.ErrClosed
+	}
+	if b.ended.Err() != nil || ctx.Err() != nil {
+		<-b.lock
+		if b.ended.Err() != nil {
+			return nil, nil, sandbox.ErrClosed
+		}
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(b.ended, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		<-b.lock
+	}, nil
+}
+
+// Start implements sandbox.Sandbox. The context bounds the wait for other
+// operations on the sandbox; a start that has begun is carried through.
+func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
+	_, release, err := b.acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	defer release()
+	proc, err := b.start(p)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Path, err)
+	}
+	return proc, nil
+}
+
+func (b *box) start(p sandbox.Process) (sandbox.Proc, error) {
+	dir := p.Dir
+	if dir == "" {
+		dir = b.paths.Task
+	}
+	out, err := b.openOutputs(p)
+	if err != nil {
+		return nil, err
+	}
+	defer out.closeWriters()
+	proc, err := b.group.start(program{
+		path:     p.Path,
+		argv:     append([]string{p.Path}, p.Args...),
+		env:      p.Env,
+		dir:      dir,
+		maxFiles: b.spec.MaxFiles,
+		stdout:   out.stdout,
+		stderr:   out.stderr,
+	})
+	if err != nil {
+		out.closeReaders()
+		return nil, explainStart(p.Path, dir, err)
+	}
+	b.mu.Lock()
+	for _, s := range out.streams {
+		b.streams[s] = struct{}{}
+	}
+	b.mu.Unlock()
+	for _, s := range out.streams {
+		go func() {
+			s.run()
+			b.mu.Lock()
+			delete(b.streams, s)
+			b.mu.Unlock()
+		}()
+	}
+	return proc, nil
+}
+
+func (b *box) liveStreams() []*stream {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	streams := make([]*stream, 0, len(b.streams))
+	for s := range b.streams {
+		streams = append(streams, s)
+	}
+	return streams
+}
+
+// Flush implements sandbox.Sandbox.
+func (b *box) Flush() {
+	for _, s := range b.liveStreams() {
+		s.flush()
+	}
+}
+
+// Freeze implements sandbox.Sandbox.
+func (b *box) Freeze(ctx context.Context) error {
+	return b.exclusively(ctx, "freeze", func(ctx context.Context) error { return b.group.freeze(ctx) })
+}
+
+// Thaw implements sandbox.Sandbox.
+func (b *box) Thaw(ctx context.Context) error {
+	return b.exclusively(ctx, "thaw", func(ctx context.Context) error { return b.group.thaw(ctx) })
+}
+
+// Kill implements sandbox.Sandbox. What the processes had written is handed to
+// their writers before it returns.
+func (b *box) Kill(ctx context.Context) error {
+	return b.exclusively(ctx, "kill", func(ctx context.Context) error {
+		if err := b.group.kill(ctx); err != nil {
+			return err
+		}
+		// A writer may block: the context bounds the wait, not the copying.
+		done := make(chan struct{})
+		streams := b.liveStreams()
+		go func() {
+			defer close(done)
+			finishAll(streams)
+		}()
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+func (b *box) exclusively(ctx context.Context, verb string, f func(context.Context) error) error {
+	ctx, release, err := b.acquire(ctx)
+	if err == nil {
+		err = f(ctx)
+		release()
+	}
+	if err == nil {
+		return nil
+	}
+	if b.ended.Err() != nil && errors.Is(err, context.Canceled) {
+		err = sandbox.ErrClosed
+	}
+	return fmt.Errorf("%s sandbox %s: %w", verb, b.spec.ID, err)
+}
+
+// Usage implements sandbox.Sandbox.
+func (b *box) Usage() (sandbox.Usage, error) {
+	if b.ended.Err() != nil {
+		return sandbox.Usage{}, fmt.Errorf("usage of sandbox %s: %w", b.spec.ID, sandbox.ErrClosed)
+	}
+	u, err := b.group.usage()
+	if err != nil {
+		return sandbox.Usage{}, fmt.Errorf("usage of sandbox %s: %w", b.spec.ID, err)
+	}
+	return u, nil
+}
+
+// Close implements sandbox.Sandbox. It waits for a Write under way to return:
+// the outputs' writers are not called after it.
+func (b *box) Close() error {
+	b.closeOnce.Do(func() {
+		b.end()
+		b.lock <- struct{}{}
+		defer func() { <-b.lock }()
+		if err := b.close(); err != nil {
+			b.closeErr = fmt.Errorf("close sandbox %s: %w", b.spec.ID, err)
+		}
+	})
+	return b.closeErr
+}
+
+func (b *box) close() error {
+	var errs []error
+	if b.group != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		errs = append(errs, b.group.kill(ctx))
+	}
+	if b.listener != nil {
+		if err := b.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	finishAll(b.liveStreams())
+	if b.group != nil {
+		b.group.release()
+	}
+	if b.dir != "" {
+		errs = append(errs, removeTree(b.dir))
+	}
+	b.provider.forget(b.spec.ID)
+	return errors.Join(errs...)
+}
+
+// proc is a started program, on every platform.
+type proc struct {
+	done   chan struct{} // closed when exit is set
+	exit   sandbox.Exit  // valid after done is closed
+	signal func(syscall.Signal) error
+}
+
+var _ sandbox.Proc = (*proc)(nil)
+
+func (p *proc) Done() <-chan struct{} { return p.done }
+func (p *proc) Exit() sandbox.Exit    { return p.exit }
+
+// Signal implements sandbox.Proc.
+func (p *proc) Signal(sig syscall.Signal) error {
+	if sig <= 0 {
+		return fmt.Errorf("signal %d: %w", int(sig), os.ErrInvalid)
+	}
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.signal(sig); err != nil {
+		return fmt.Errorf("send %s: %w", sig, err)
+	}
+	return nil
+}
+
+func (p *proc) finish(exit sandbox.Exit) {
+	p.exit = exit
+	close(p.done)
+}
+
+// exitOf translates what wait(2) reports.
+func exitOf(status syscall.WaitStatus) sandbox.Exit {
+	if status.Signaled() {
+		return sandbox.Exit{Code: -1, Signal: status.Signal()}
+	}
+	return sandbox.Exit{Code: status.ExitStatus()}
+}

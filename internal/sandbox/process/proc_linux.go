@@ -1,0 +1,272 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// procfs reads what /proc says of processes. It holds one buffer; it is not
+// for concurrent use.
+type procfs struct {
+	buf []byte
+}
+
+func newProcfs() *procfs { return &procfs{buf: make([]byte, 4096)} }
+
+// maxProcFile bounds what is read of one file: a list of a hundred thousand
+// children.
+const maxProcFile = 1 << 20
+
+// read returns a file's content, valid until the next call.
+func (p *procfs) read(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	n := 0
+	for {
+		m, err := unix.Read(fd, p.buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		n += m
+		if m == 0 || n == maxProcFile {
+			return p.buf[:n], nil
+		}
+		if n == len(p.buf) {
+			p.buf = append(p.buf, make([]byte, len(p.buf))...)
+		}
+	}
+}
+
+// names calls f with every number that names an entry of a folder.
+func (p *procfs) names(path string, f func(int)) error {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	var names []string
+	for {
+		n, err := unix.ReadDirent(fd, p.buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			break // a process that ends while its threads are listed
+		}
+		_, _, names = unix.ParseDirent(p.buf[:n], -1, names)
+	}
+	for _, name := range names {
+		if n, err := strconv.Atoi(name); err == nil {
+			f(n)
+		}
+	}
+	return nil
+}
+
+// member is a process as it was when it was looked at.
+type member struct {
+	pid, parent, session, threads int
+	state                         byte   // R, S, D, T (stopped), Z (ended) …
+	born                          uint64 // in clock ticks since the machine's start: with pid it names a process
+}
+
+func (m member) zombie() bool { return m.state == 'Z' || m.state == 'X' }
+
+// errStat: /proc/PID/stat is not as expected.
+var errStat = errors.New("unexpected /proc/PID/stat")
+
+func (p *procfs) stat(pid int) (member, error) {
+	b, err := p.read("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return member{}, err
+	}
+	return parseStat(pid, b)
+}
+
+func parseStat(pid int, b []byte) (member, error) {
+	// The name in parentheses may contain anything.
+	end := bytes.LastIndexByte(b, ')')
+	if end < 0 {
+		return member{}, errStat
+	}
+	m := member{pid: pid}
+	field := 0
+	for word := range bytes.FieldsSeq(b[end+1:]) {
+		var err error
+		switch field {
+		case 0:
+			m.state = word[0]
+		case 1:
+			m.parent, err = strconv.Atoi(string(word))
+		case 3:
+			m.session, err = strconv.Atoi(string(word))
+		case 17:
+			m.threads, err = strconv.Atoi(string(word))
+		case 19:
+			m.born, err = strconv.ParseUint(string(word), 10, 64)
+			return m, err
+		}
+		if err != nil {
+			return member{}, errStat
+		}
+		field++
+	}
+	return member{}, errStat
+}
+
+// children appends the children of one thread.
+func (p *procfs) children(list []int, pid, tid int) []int {
+	b, err := p.read("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/children")
+	if err != nil {
+		return list
+	}
+	for word := range bytes.FieldsSeq(b) {
+		if n, err := strconv.Atoi(string(word)); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// childrenOf appends the children of all threads of a process.
+func (p *procfs) childrenOf(list []int, m member) []int {
+	if m.threads == 1 {
+		return p.children(list, m.pid, m.pid)
+	}
+	var tids []int
+	// A process that is gone has no children.
+	_ = p.names("/proc/"+strconv.Itoa(m.pid)+"/task", func(tid int) { tids = append(tids, tid) })
+	for _, tid := range tids {
+		list = p.children(list, m.pid, tid)
+	}
+	return list
+}
+
+// stopped tells whether every thread of a process stands still.
+func (p *procfs) stopped(m member) bool {
+	now, err := p.stat(m.pid)
+	if err != nil || now.born != m.born || now.zombie() {
+		return true
+	}
+	if now.state != 'T' && now.state != 't' {
+		return false
+	}
+	if now.threads == 1 {
+		return true
+	}
+	all := true
+	_ = p.names("/proc/"+strconv.Itoa(m.pid)+"/task", func(tid int) {
+		b, err := p.read("/proc/" + strconv.Itoa(m.pid) + "/task/" + strconv.Itoa(tid) + "/stat")
+		if err != nil {
+			return
+		}
+		if t, err := parseStat(tid, b); err == nil && t.state != 'T' && t.state != 't' && !t.zombie() {
+			all = false
+		}
+	})
+	return all
+}
+
+// residentPeak is VmHWM in bytes; zero for a process without memory.
+func (p *procfs) residentPeak(pid int) int64 {
+	b, err := p.read("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	_, b, found := bytes.Cut(b, []byte("\nVmHWM:"))
+	if !found {
+		return 0
+	}
+	b, _, _ = bytes.Cut(b, []byte(" kB"))
+	n, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n << 10
+}
+
+// send sends a signal to exactly the process that m is, never to a stranger
+// that has got its number since.
+func (p *procfs) send(m member, sig unix.Signal) {
+	if m.zombie() {
+		return
+	}
+	fd, openErr := unix.PidfdOpen(m.pid, 0)
+	if openErr == nil {
+		defer unix.Close(fd)
+	}
+	if now, err := p.stat(m.pid); err != nil || now.born != m.born {
+		return
+	}
+	// A process that has just gone is no error. Without pidfd (before Linux
+	// 5.3, or out of descriptors) the number must do.
+	switch {
+	case openErr == nil:
+		_ = unix.PidfdSendSignal(fd, sig, nil, 0)
+	case openErr != unix.ESRCH:
+		_ = unix.Kill(m.pid, sig)
+	}
+}
+
+// The mark that says which box a process belongs to: see the package comment.
+// The upper bits name the supervisor, the lower ones the box.
+const (
+	markBits  = 28
+	markBoxes = 1<<markBits - 1
+)
+
+// markOf reads a process's mark.
+func markOf(pid int) (uint64, bool) {
+	var lim unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_LOCKS, nil, &lim); err != nil {
+		return 0, false
+	}
+	return lim.Cur, true
+}
+
+// marked lists every process on the machine whose mark match accepts, apart
+// from self.
+func (p *procfs) marked(self int, match func(mark uint64) bool) []member {
+	var pids []int
+	// Without /proc there is nothing to find.
+	_ = p.names("/proc", func(pid int) {
+		if mark, ok := markOf(pid); ok && pid != self && match(mark) {
+			pids = append(pids, pid)
+		}
+	})
+	var found []member
+	for _, pid := range pids {
+		if m, err := p.stat(pid); err == nil {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// sweep signals processes with sig, in order or the other way round. Children
+// come after their parents in a list of members: a parent is stopped first
+// and killed or continued last, so that it does not see its children stop,
+// and so that the kernel does not continue the stopped children of a parent
+// that has died.
+func (p *procfs) sweep(members []member, sig unix.Signal, childrenFirst bool) {
+	if childrenFirst {
+		members = slices.Clone(members)
+		slices.Reverse(members)
+	}
+	for _, m := range members {
+		p.send(m, sig)
+	}
+}
+
+// readHWM is residentPeak for one reading.
+func readHWM(pid int) int64 { return newProcfs().residentPeak(pid) }

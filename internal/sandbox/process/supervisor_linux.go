@@ -1,0 +1,380 @@
+package process
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// supervisorName is argv[0] of a supervisor: what ps shows, and what
+// MaybeSupervise looks for.
+const supervisorName = "lamb-process-supervisor"
+
+// supervisorSocket is the descriptor of the supervisor's socket.
+const supervisorSocket = 3
+
+// supervisor is the process that is the parent of all programs. Its main
+// goroutine stays on one thread for ever, because a program's parent-death
+// signal is sent when the thread that started it ends; it reads requests and
+// starts programs itself. One goroutine reaps. Requests that look at many
+// processes run in goroutines of their own.
+type supervisor struct {
+	base  uint64 // upper bits of the marks
+	marks bool   // processes can be marked
+	null  int    // /dev/null
+	tid   int    // of the thread that starts programs
+	files unix.Rlimit
+	locks unix.Rlimit
+
+	// newChild wakes the reaper when there may be children again.
+	newChild chan struct{}
+
+	// mu guards what follows and is held while a child is reaped and while one
+	// is started: under it, the numbers of children are stable.
+	mu       sync.Mutex
+	programs map[int]*child
+	boxes    map[uint32]*cell
+	reaped   chan struct{} // closed, and replaced, when something was reaped
+}
+
+// child is a program.
+type child struct {
+	id  uint64 // of its opStart
+	box *cell
+}
+
+// cell is what the supervisor knows of a box.
+type cell struct {
+	id       uint32
+	programs map[int]struct{} // the live ones' process ids
+	sessions map[int]struct{} // every session that a program began
+	peak     int64
+}
+
+// supervise is the supervisor's whole life.
+func supervise() {
+	runtime.LockOSThread()
+	s := &supervisor{
+		tid:      unix.Gettid(),
+		newChild: make(chan struct{}, 1),
+		programs: map[int]*child{},
+		boxes:    map[uint32]*cell{},
+		reaped:   make(chan struct{}),
+	}
+	s.prepare()
+	go s.reap()
+	s.say(&report{op: opHello, a: boolNumber(s.marks), b: int64(s.base)})
+	s.serve()
+	s.endAll()
+	os.Exit(0)
+}
+
+func boolNumber(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// prepare makes the process what its children should inherit. What fails here
+// is a protection less, not a reason not to run.
+func (s *supervisor) prepare() {
+	// lamb may have been started with open descriptors; they are not ours to
+	// close but must not reach programs.
+	if unix.CloseRange(supervisorSocket, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) != nil {
+		_ = hideDescriptors()
+	}
+	// A signal that is handled here has its default action in programs, also
+	// when lamb was started with it ignored (nohup); and none of them ends
+	// the supervisor.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+		syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	unix.Umask(0o022)
+	// A crash must not leave a core file in the folder of the user's code.
+	var core unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_CORE, &core) == nil {
+		core.Cur = 0
+		_ = unix.Setrlimit(unix.RLIMIT_CORE, &core)
+	}
+	// Go raises its own limit and gives programs the former one, until the
+	// limit is set explicitly: from here on programs have what is set here.
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &s.files) == nil {
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &s.files)
+	}
+	s.prepareMarks()
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		os.Exit(1) // lamb sees the socket close
+	}
+	s.null = null
+}
+
+// prepareMarks finds out whether processes can be marked, and chooses marks
+// that no other supervisor uses.
+func (s *supervisor) prepareMarks() {
+	if unix.Getrlimit(unix.RLIMIT_LOCKS, &s.locks) != nil {
+		return
+	}
+	var random [4]byte
+	if n, err := unix.Getrandom(random[:], 0); err != nil || n != len(random) {
+		return
+	}
+	s.base = uint64(random[0])<<24 | uint64(random[1])<<16 | uint64(random[2])<<8 | uint64(random[3])
+	s.base = (s.base | 1<<32) << markBits
+	s.marks = s.mark(s.base) == nil
+	if got, ok := markOf(0); !ok || got != s.base {
+		s.marks = false
+	}
+	s.unmark()
+}
+
+// mark gives this process, and so the next child, a mark.
+func (s *supervisor) mark(mark uint64) error {
+	return unix.Prlimit(0, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: mark, Max: s.locks.Max}, nil)
+}
+
+func (s *supervisor) unmark() { _ = unix.Prlimit(0, unix.RLIMIT_LOCKS, &s.locks, nil) }
+
+// say sends a report. When lamb is gone nobody listens: serve notices.
+func (s *supervisor) say(r *report) {
+	var buf [64]byte
+	_, _ = unix.SendmsgN(supervisorSocket, r.append(buf[:0]), nil, nil, unix.MSG_NOSIGNAL)
+}
+
+// serve answers requests until lamb's end of the socket is closed.
+func (s *supervisor) serve() {
+	buf := make([]byte, maxMessage)
+	rights := make([]byte, unix.CmsgSpace(4*maxRights))
+	for {
+		n, oobn, flags, _, err := unix.Recvmsg(supervisorSocket, buf, rights, unix.MSG_CMSG_CLOEXEC)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return
+		}
+		files := receivedFiles(rights[:oobn])
+		req, err := parseRequest(buf[:n])
+		if err != nil || flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
+			return
+		}
+		s.handle(req, files)
+		for _, fd := range files {
+			unix.Close(fd)
+		}
+	}
+}
+
+func receivedFiles(oob []byte) []int {
+	if len(oob) == 0 {
+		return nil
+	}
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	var files []int
+	for _, m := range messages {
+		if fds, err := unix.ParseUnixRights(&m); err == nil {
+			files = append(files, fds...)
+		}
+	}
+	return files
+}
+
+func (s *supervisor) handle(req *request, files []int) {
+	switch req.op {
+	case opStart:
+		s.start(req, files)
+	case opSignal:
+		s.signal(req)
+	case opRelease:
+		s.mu.Lock()
+		delete(s.boxes, req.box)
+		s.mu.Unlock()
+		s.say(&report{op: opReply, id: req.id})
+	default:
+		// These end by themselves; the process does not outlive lamb for them.
+		go s.look(req)
+	}
+}
+
+// look serves the requests that look at a box's processes.
+func (s *supervisor) look(req *request) {
+	r := &report{op: opReply, id: req.id}
+	s.mu.Lock()
+	box := s.boxes[req.box]
+	s.mu.Unlock()
+	sweep := &sweeper{s: s, fs: newProcfs(), box: box}
+	switch {
+	case box == nil: // nothing was ever started there
+	case req.op == opKill:
+		sweep.kill(context.Background())
+	case req.op == opFreeze:
+		sweep.freeze()
+	case req.op == opThaw:
+		sweep.thaw()
+	case req.op == opUsage:
+		r.a, r.b = sweep.usage()
+	default:
+		r.errno = unix.ENOSYS
+	}
+	s.say(r)
+}
+
+// minFiles is the lowest limit of open files under which this process can
+// still start a program.
+const minFiles = 64
+
+// start starts a program, on the thread that stays.
+func (s *supervisor) start(req *request, files []int) {
+	stdio := []uintptr{uintptr(s.null), uintptr(s.null), uintptr(s.null)}
+	next := 0
+	take := func() uintptr {
+		if next == len(files) {
+			return uintptr(s.null)
+		}
+		next++
+		return uintptr(files[next-1])
+	}
+	if req.outputs&outputStdout != 0 {
+		stdio[1] = take()
+	}
+	if req.outputs&outputStderr != 0 {
+		stdio[2] = take()
+	}
+	if req.outputs&outputBoth != 0 {
+		stdio[1] = take()
+		stdio[2] = stdio[1]
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.marks {
+		_ = s.mark(s.base | uint64(req.box)) // tried in prepareMarks
+		defer s.unmark()
+	}
+	limit := uint64(req.maxFiles)
+	limited := limit > 0 && limit <= s.files.Max
+	if limited {
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: max(limit, minFiles), Max: s.files.Max})
+	}
+	pid, err := syscall.ForkExec(req.path, req.argv, &syscall.ProcAttr{
+		Dir: req.dir, Env: req.env, Files: stdio,
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+	})
+	if limited {
+		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &s.files)
+	}
+	r := &report{op: opReply, id: req.id}
+	if err != nil {
+		r.errno = unix.EIO
+		if errno, ok := err.(syscall.Errno); ok {
+			r.errno = errno
+		}
+		s.say(r)
+		return
+	}
+	if limited {
+		// The hard limit too, which cannot be raised again by this process
+		// and so could not be set before.
+		_ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil)
+	}
+	s.enter(pid, req)
+	s.say(r)
+}
+
+// enter records a started program; mu is held.
+func (s *supervisor) enter(pid int, req *request) {
+	box := s.boxes[req.box]
+	if box == nil {
+		box = &cell{id: req.box, programs: map[int]struct{}{}, sessions: map[int]struct{}{}}
+		s.boxes[req.box] = box
+	}
+	s.programs[pid] = &child{id: req.id, box: box}
+	box.programs[pid] = struct{}{}
+	box.sessions[pid] = struct{}{}
+	select {
+	case s.newChild <- struct{}{}:
+	default:
+	}
+}
+
+// signal sends a signal to a program's process group.
+func (s *supervisor) signal(req *request) {
+	r := &report{op: opReply, id: req.id}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if box := s.boxes[req.box]; box != nil {
+		for pid := range box.programs {
+			if s.programs[pid].id != req.target {
+				continue
+			}
+			// Not reaped, so the number is its own, and so is its group's.
+			if err := syscall.Kill(-pid, req.signal); err != nil && err != syscall.ESRCH {
+				r.errno, _ = err.(syscall.Errno)
+			}
+		}
+	}
+	s.say(r)
+}
+
+// reap waits for children for ever: programs and the orphans they leave.
+func (s *supervisor) reap() {
+	for {
+		// Without reaping: that happens under mu.
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT, nil)
+		switch err {
+		case nil:
+			s.reapOne(int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), siginfoPid))))
+		case unix.EINTR:
+		default: // ECHILD: no child, so no descendant, until a program is started
+			s.mu.Lock()
+			s.announceReap()
+			s.mu.Unlock()
+			<-s.newChild
+		}
+	}
+}
+
+// siginfoPid is the offset of si_pid: the union behind three ints is aligned
+// as a pointer.
+const siginfoPid = (12 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintptr(0)) - 1)
+
+func (s *supervisor) reapOne(pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var status syscall.WaitStatus
+	var usage syscall.Rusage
+	got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, &usage)
+	if err != nil || got != pid {
+		return // a program whose execve failed; ForkExec reaps those
+	}
+	if c := s.programs[pid]; c != nil {
+		delete(s.programs, pid)
+		delete(c.box.programs, pid)
+		// Between fork and exec a program shares this process's memory, and
+		// the kernel counts that as the program's. What is not above it says
+		// nothing.
+		var own syscall.Rusage
+		if syscall.Getrusage(syscall.RUSAGE_SELF, &own) == nil && usage.Maxrss > own.Maxrss {
+			c.box.peak = max(c.box.peak, maxRSSBytes(&usage))
+		}
+		s.say(&report{op: opExit, id: c.id, a: int64(status)})
+	}
+	s.announceReap()
+}
+
+// announceReap wakes those who wait for processes to be gone; mu is held.
+func (s *supervisor) announceReap() {
+	close(s.reaped)
+	s.reaped = make(chan struct{})
+}
