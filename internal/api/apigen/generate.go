@@ -13,7 +13,8 @@ import (
 var templates embed.FS
 
 // Generate renders every template to a file: templates/types.tmpl becomes
-// types_gen.go. The contents are formatted.
+// types_gen.go, and
+// templates/errors_test.tmpl becomes errors_gen_test.go. The contents are formatted.
 func Generate(m *Model) (map[string][]byte, error) {
 	v, err := newView(m)
 	if err != nil {
@@ -40,7 +41,11 @@ func Generate(m *Model) (map[string][]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s gives broken Go: %w\n%s", part.Name(), err, b.Bytes())
 		}
-		files[name+"_gen.go"] = src
+		file := name + "_gen.go"
+		if base, ok := strings.CutSuffix(name, "_test"); ok {
+			file = base + "_gen_test.go"
+		}
+		files[file] = src
 	}
 	return files, nil
 }

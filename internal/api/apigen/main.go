@@ -105,7 +105,7 @@ func compare(dir string, files map[string][]byte) error {
 			errs = append(errs, fmt.Errorf("%s is out of date: run go generate ./internal/api", name))
 		}
 	}
-	present, err := filepath.Glob(filepath.Join(dir, "*_gen.go"))
+	present, err := filepath.Glob(filepath.Join(dir, "*_gen*.go"))
 	if err != nil {
 		return err
 	}

@@ -111,3 +111,23 @@ func (o *opView) SegmentList() string {
 	}
 	return "[]string{" + strings.Join(quoted, ", ") + "}"
 }
+
+// Outputs are the structures that operations answer with, each once.
+func (v *view) Outputs() []*structView {
+	var out []*structView
+	for _, s := range v.Structs {
+		for _, op := range v.Ops {
+			if op.Out == s {
+				out = append(out, s)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// JSONBody tells whether the answer's body is the structure itself. One that
+// has members, none of them in the body, has no body.
+func (s *structView) JSONBody() bool {
+	return s.PayloadField() == nil && (len(s.BodyFields()) > 0 || len(s.Fields) == 0)
+}

@@ -1,0 +1,5 @@
+package api
+
+import "time"
+
+func unixMilli(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,39 @@
+package api
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// A pattern is a regular expression of the model: printed as the service
+// prints it, matched against the whole value, compiled when first used.
+type pattern struct {
+	text  string
+	match func() func(string) bool
+}
+
+func newPattern(text string) *pattern {
+	return &pattern{text: text, match: sync.OnceValue(func() func(string) bool { return matcher(text) })}
+}
+
+// matcher compiles a pattern. Those with look-around, which Go's regexp does
+// not have, are written out here.
+func matcher(text string) func(string) bool {
+	switch text {
+	case `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, `((?!^\d+$)^[0-9a-zA-Z-_]+$)`:
+		word := compile(`[a-zA-Z0-9-_]+`)
+		return func(s string) bool { return word(s) && strings.Trim(s, "0123456789") != "" }
+	case `[0-9A-Za-z\.\-_]*(?<!\.)`:
+		word := compile(`[0-9A-Za-z\.\-_]*`)
+		return func(s string) bool { return word(s) && !strings.HasSuffix(s, ".") }
+	case `(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)`:
+		word := compile(`[_a-zA-Z0-9][^$]*`)
+		return func(s string) bool { return word(s) && !strings.HasPrefix(s, "system.") }
+	}
+	return compile(text)
+}
+
+func compile(text string) func(string) bool {
+	return regexp.MustCompile(`\A(?:` + text + `)\z`).MatchString
+}
