@@ -156,7 +156,7 @@ func updateCodeMembers() []MemberCoverage {
 func settingsMembers() []MemberCoverage {
 	const (
 		capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig."
-		noGroups = "log lines are not kept by group"
+		logGroup = "functions see it; log lines are not kept by group"
 	)
 	return []MemberCoverage{
 		honoured("Runtime", "every identifier that AWS accepts can be created"),
@@ -164,7 +164,7 @@ func settingsMembers() []MemberCoverage {
 		honoured("Handler", ""),
 		honoured("Description", ""),
 		honoured("Timeout", ""),
-		honoured("MemorySize", "up to 10,240 MB; how far it is enforced depends on the sandbox"),
+		honoured("MemorySize", "up to 10,240 MB; functions see it, the `process` sandbox does not enforce it"),
 		echoed("VpcConfig.SubnetIds", "functions are not attached to a VPC; VpcId is shown empty"),
 		echoed("VpcConfig.SecurityGroupIds", "as SubnetIds"),
 		echoed("VpcConfig.Ipv6AllowedForDualStack", "as SubnetIds"),
@@ -178,12 +178,12 @@ func settingsMembers() []MemberCoverage {
 		refused("ImageConfig.EntryPoint", "there are no image functions"),
 		refused("ImageConfig.Command", "there are no image functions"),
 		refused("ImageConfig.WorkingDirectory", "there are no image functions"),
-		honoured("EphemeralStorage.Size", "how far it is enforced depends on the sandbox"),
+		echoed("EphemeralStorage.Size", "the `process` sandbox does not limit `/tmp`"),
 		echoed("SnapStart.ApplyOn", "no snapshot is made: OptimizationStatus is always `Off`"),
 		honoured("LoggingConfig.LogFormat", ""),
 		honoured("LoggingConfig.ApplicationLogLevel", "refused with format Text"),
 		echoed("LoggingConfig.SystemLogLevel", "refused with format Text"),
-		echoed("LoggingConfig.LogGroup", noGroups),
+		echoed("LoggingConfig.LogGroup", logGroup),
 		refused(capacity+"CapacityProviderArn", "there are no capacity providers"),
 		refused(capacity+"PerExecutionEnvironmentMaxConcurrency", "there are no capacity providers"),
 		refused(capacity+"ExecutionEnvironmentMemoryGiBPerVCpu", "there are no capacity providers"),
