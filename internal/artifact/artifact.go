@@ -16,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -156,7 +155,7 @@ func Open(opts Options) (*Store, error) {
 // clearTrees makes an empty folder for trees: one that an earlier run has left
 // may be half written, for nothing in it was synced.
 func (s *Store) clearTrees() error {
-	if err := removeTree(s.trees); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := vfs.RemoveTree(s.trees); err != nil {
 		return err
 	}
 	return os.Mkdir(s.trees, 0o755)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/lambhq/lamb/internal/vfs"
 )
 
 // Collect removes the zips, and the unused trees, of code that is neither
@@ -103,7 +105,7 @@ func (s *Store) dropTree(digest string) error {
 	if err != nil || trash == "" {
 		return err
 	}
-	return removeTree(trash)
+	return vfs.RemoveTree(trash)
 }
 
 // moveTree takes an unused tree out of the way of the next one with its name,

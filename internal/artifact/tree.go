@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/lambhq/lamb/internal/vfs"
 )
 
 // Tree is an unpacked, read-only zip. Nothing removes it before Release.
@@ -117,13 +118,13 @@ func (s *Store) makeTree(ctx context.Context, digest string) (err error) {
 		return err
 	}
 	if err := unpackInto(ctx, a, temp); err != nil {
-		return errors.Join(err, removeTree(temp))
+		return errors.Join(err, vfs.RemoveTree(temp))
 	}
 	// A folder that cannot be written cannot be renamed either, on some
 	// systems, because its ".." changes.
 	err = errors.Join(os.Chmod(temp, 0o755), os.Rename(temp, filepath.Join(s.trees, digest)))
 	if err != nil {
-		return errors.Join(err, removeTree(temp))
+		return errors.Join(err, vfs.RemoveTree(temp))
 	}
 	return os.Chmod(filepath.Join(s.trees, digest), 0o555)
 }
@@ -134,22 +135,4 @@ func unpackInto(ctx context.Context, a *archive, dir string) error {
 		return err
 	}
 	return errors.Join(a.unpack(ctx, root), root.Close())
-}
-
-// removeTree removes a read-only tree. It works through os.Root, because a
-// function that runs as lamb's own user may have changed the tree and put
-// links in it.
-func removeTree(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	// Chmod before a folder is listed, which WalkDir does after this call.
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() {
-			err = root.Chmod(name, 0o700)
-		}
-		return err
-	})
-	return errors.Join(err, root.Close(), os.RemoveAll(dir))
 }
