@@ -221,8 +221,25 @@ func writeTree(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// host is a resolver over this machine's interpreters.
+// host is a resolver over this machine's interpreters, shared by all tests.
 func host(t *testing.T) *Resolver {
 	t.Helper()
-	return New(Options{Path: filepath.SplitList(os.Getenv("PATH")), Dir: t.TempDir()})
+	return sharedHost
+}
+
+var sharedHost *Resolver
+
+// TestMain lets the test program play an interpreter (see fakeInterpreter).
+func TestMain(m *testing.M) {
+	if playInterpreter(os.Args[0]) {
+		return
+	}
+	dir, err := os.MkdirTemp("", "lamb-runtimes-*")
+	if err != nil {
+		panic(err)
+	}
+	sharedHost = New(Options{Path: filepath.SplitList(os.Getenv("PATH")), Dir: dir})
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }

@@ -32,7 +32,8 @@ class Runtime {
     const asked = /nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV || '');
     this.callbacks = Number(asked ? asked[1] : process.versions.node.split('.')[0]) < 24;
     this.invocation = null; // the one that has no answer yet
-    this.failing = false;
+    this.posting = false; // an answer is on its way
+    this.failing = false; // the process is about to end
   }
 
   async start() {
@@ -91,9 +92,10 @@ class Runtime {
   }
 
   withPromise(invocation, event, context) {
+    const handler = this.handler; // called without a this, as any function
     let result;
     try {
-      result = this.handler(event, context);
+      result = handler(event, context);
     } catch (error) {
       this.answerError(invocation, error);
       return;
@@ -124,9 +126,10 @@ class Runtime {
     context.done = settle;
     context.succeed = (value) => settle(null, value);
     context.fail = (error) => settle(error === undefined || error === null ? 'handled' : error);
+    const handler = this.handler;
     let result;
     try {
-      result = this.handler(event, context, callback);
+      result = handler(event, context, callback);
     } catch (error) {
       this.answerError(invocation, error);
       return;
@@ -155,7 +158,7 @@ class Runtime {
       body = JSON.stringify(value === undefined ? null : value);
       if (body === undefined) body = 'null'; // a function, a symbol
     } catch (error) {
-      this.answerError(invocation, errors.fault('Runtime.MarshalError', `Unable to stringify response body`));
+      this.answerError(invocation, new Error('Unable to stringify response body'));
       return;
     }
     this.invocation = null;
