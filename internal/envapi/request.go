@@ -271,6 +271,8 @@ func (q *request) check() *protocolError {
 		return badRequest("Transfer-Encoding in HTTP/1.0")
 	case !q.http10 && !q.sawHost:
 		return badRequest("missing Host")
+	case len(q.host) > 0 && !isAuthority(q.host):
+		return badRequest("malformed Host")
 	}
 	q.keepAlive = !q.sawClose && (!q.http10 || q.sawKeepAlive)
 	if q.http10 {

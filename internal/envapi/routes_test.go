@@ -76,6 +76,7 @@ func TestAnswers(t *testing.T) {
 		{name: "space before colon", closes: true, request: head("POST", responsePath) + "Content-Length : 2\r\n\r\n{}", want: refusal("400 Bad Request", "malformed header")},
 		{name: "no host", closes: true, request: "GET /x HTTP/1.1\r\n\r\n", want: refusal("400 Bad Request", "missing Host")},
 		{name: "two hosts", closes: true, request: head("GET", "/x") + "Host: 127.0.0.1\r\n\r\n", want: refusal("400 Bad Request", "repeated Host")},
+		{name: "malformed host", closes: true, request: "GET /x HTTP/1.1\r\nHost: a b\r\n\r\n", want: refusal("400 Bad Request", "malformed Host")},
 		{name: "two lengths", closes: true, request: head("POST", responsePath) + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", want: refusal("400 Bad Request", "repeated Content-Length")},
 		{name: "signed length", closes: true, request: head("POST", responsePath) + "Content-Length: +2\r\n\r\n{}", want: refusal("400 Bad Request", "malformed Content-Length")},
 		{name: "huge length", closes: true, request: head("POST", responsePath) + "Content-Length: 9999999999999999999\r\n\r\n{}", want: refusal("400 Bad Request", "malformed Content-Length")},

@@ -88,19 +88,13 @@ func decodeSegment(b []byte) string {
 	return string(out)
 }
 
-// plainHost reports whether a Host header is one that a program in the
+// plainHost reports whether a well-formed Host header is one that a program in the
 // environment uses: an address, or a name that no DNS server can give to a
 // stranger. A page whose own name was made to resolve here (rebinding) sends
 // that name, and for a plain GET no other sign of being a page.
 func plainHost(host []byte) bool {
-	if len(host) == 0 {
-		return true // HTTP/1.0
-	}
-	if !isAuthority(host) {
-		return false
-	}
-	if host[0] == '[' {
-		return true
+	if len(host) == 0 || host[0] == '[' {
+		return true // HTTP/1.0; an IPv6 address
 	}
 	name, _, _ := bytes.Cut(host, []byte{':'})
 	last := name[bytes.LastIndexByte(name, '.')+1:]
