@@ -198,25 +198,33 @@ func closeFailed(c io.Closer, err error) error {
 // does, it skips line ends.
 type base64Writer struct {
 	dst    *uploadWriter
-	in     [4096]byte // a multiple of 4
-	out    [3072]byte
+	in     [32 << 10]byte // a multiple of 4
+	out    [24 << 10]byte
 	n      int  // characters in in
 	padded bool // padding was seen: nothing may follow
 }
 
 func (w *base64Writer) write(p []byte) error {
-	for _, c := range p {
-		if c == '\r' || c == '\n' {
-			continue
+	for len(p) > 0 {
+		run := 0
+		for run < len(p) && p[run] > '\r' && p[run] != '=' {
+			run++
+		}
+		if run == 0 { // a character that is not a digit of base64
+			if p[0] == '\r' || p[0] == '\n' {
+				p = p[1:]
+				continue
+			}
+			run = 1
 		}
 		if w.padded && w.n%4 == 0 {
 			return badBase64()
 		}
-		if c == '=' {
-			w.padded = true
-		}
-		w.in[w.n] = c
-		if w.n++; w.n == len(w.in) {
+		w.padded = w.padded || p[0] == '='
+		n := copy(w.in[w.n:], p[:run])
+		w.n += n
+		p = p[n:]
+		if w.n == len(w.in) {
 			if err := w.flush(); err != nil {
 				return err
 			}

@@ -22,8 +22,7 @@ func newPattern(text string) *pattern {
 func matcher(text string) func(string) bool {
 	switch text {
 	case `(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, `((?!^\d+$)^[0-9a-zA-Z-_]+$)`:
-		word := compile(`[a-zA-Z0-9-_]+`)
-		return func(s string) bool { return word(s) && strings.Trim(s, "0123456789") != "" }
+		return func(s string) bool { return isWord(s) && strings.Trim(s, "0123456789") != "" }
 	case `[0-9A-Za-z\.\-_]*(?<!\.)`:
 		word := compile(`[0-9A-Za-z\.\-_]*`)
 		return func(s string) bool { return word(s) && !strings.HasSuffix(s, ".") }
@@ -31,7 +30,25 @@ func matcher(text string) func(string) bool {
 		word := compile(`[_a-zA-Z0-9][^$]*`)
 		return func(s string) bool { return word(s) && !strings.HasPrefix(s, "system.") }
 	}
-	return compile(text)
+	whole := compile(text)
+	if strings.Contains(text, "(function:)?") {
+		// Every form of a function's name allows the bare name, which most
+		// requests have; it need not go through the regular expression.
+		return func(s string) bool { return isWord(s) || whole(s) }
+	}
+	return whole
+}
+
+// isWord tells whether s matches [a-zA-Z0-9-_]+.
+func isWord(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return s != ""
 }
 
 func compile(text string) func(string) bool {
