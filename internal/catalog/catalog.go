@@ -36,8 +36,19 @@ type Catalog struct {
 
 type listener struct{ fn func(store.Change) }
 
+// Source is what Load needs of a *store.DB.
+type Source interface {
+	// Subscribe has its argument called after every commit, in their order.
+	Subscribe(fn func([]store.Change)) (stop func())
+	// Each calls its argument with every version, as it was at some moment
+	// since Each was called.
+	Each(ctx context.Context, fn func(*function.Version) error) error
+}
+
+var _ Source = (*store.DB)(nil)
+
 // Load reads all versions. No change is missed: the feed begins first.
-func Load(ctx context.Context, db *store.DB) (*Catalog, error) {
+func Load(ctx context.Context, db Source) (*Catalog, error) {
 	c := &Catalog{versions: make(map[ref]*function.Version), loading: make(map[ref]bool)}
 	c.stop = db.Subscribe(c.apply)
 	err := db.Each(ctx, func(v *function.Version) error {

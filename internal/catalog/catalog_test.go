@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -135,6 +137,73 @@ func TestCloseEndsTheFeed(t *testing.T) {
 		t.Errorf("a closed catalog shows revision %q", got)
 	}
 }
+
+// lateSource is a store in which everything has changed by the time that the
+// rows read are handed over.
+type lateSource struct {
+	rows    []*function.Version
+	changes []store.Change
+	tell    func([]store.Change)
+}
+
+func (s *lateSource) Subscribe(fn func([]store.Change)) (stop func()) {
+	s.tell = fn
+	return func() { s.tell = nil }
+}
+
+func (s *lateSource) Each(_ context.Context, fn func(*function.Version) error) error {
+	s.tell(s.changes)
+	for _, v := range s.rows {
+		if err := fn(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestRowsReadLateDoNotUndoChanges(t *testing.T) {
+	changed := func(name string, now *function.Version) store.Change {
+		return store.Change{Key: keyOf(name), Version: function.Latest, New: now}
+	}
+	s := &lateSource{
+		rows: []*function.Version{version("same", function.Latest, "r1"), version("changed", function.Latest, "r1"), version("deleted", function.Latest, "r1")},
+		changes: []store.Change{
+			changed("changed", version("changed", function.Latest, "r2")),
+			changed("deleted", nil),
+			changed("made", version("made", function.Latest, "r2")),
+		},
+	}
+	c, err := catalog.Load(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, name := range []string{"same", "changed", "deleted", "made"} {
+		got[name] = revision(c, name, function.Latest)
+	}
+	want := map[string]string{"same": "r1", "changed": "r2", "deleted": "", "made": "r2"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after Load (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadThatFailsEndsTheFeed(t *testing.T) {
+	boom := errors.New("boom")
+	s := &failingSource{err: boom}
+	if _, err := catalog.Load(t.Context(), s); !errors.Is(err, boom) {
+		t.Errorf("Load = %v, want the store's error", err)
+	}
+	if s.tell != nil {
+		t.Error("the feed goes on")
+	}
+}
+
+type failingSource struct {
+	lateSource
+	err error
+}
+
+func (s *failingSource) Each(context.Context, func(*function.Version) error) error { return s.err }
 
 // TestNoUpdateIsLostWhileLoading loads catalogs while functions are made,
 // changed and deleted; at the end each must be as the store is.
