@@ -15,6 +15,8 @@ import (
 const (
 	// MaxSkew is how far the time of a signature may be from now.
 	MaxSkew = 15 * time.Minute
+	// EmptyBody is the payload hash of a request without a body.
+	EmptyBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 	unsignedPayload = "UNSIGNED-PAYLOAD"
 )
