@@ -35,6 +35,20 @@ func benchEvent(size int) *Event {
 	}
 }
 
+// TestAllocs: a round trip allocates the Waiter, which is never used again on
+// purpose, and nothing else.
+func TestAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools drop at random")
+	}
+	for _, kind := range []string{"length", "chunked"} {
+		r := testing.Benchmark(func(b *testing.B) { benchOurs(b, kind, 1000) })
+		if got := r.AllocsPerOp(); r.N == 0 || got > 1 {
+			t.Errorf("%s: %d allocations per round trip (%v)", kind, got, r)
+		}
+	}
+}
+
 type benchHandler struct {
 	fake
 	waiting  chan *Waiter

@@ -171,6 +171,7 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestGathered(t *testing.T) {
+	t.Parallel()
 	big := strings.Repeat("0123456789abcdef", MaxPayload/16+1)[:MaxPayload]
 	tooLarge := "{\"errorMessage\":\"Exceeded maximum allowed payload size (6291556 bytes).\",\"errorType\":\"RequestEntityTooLarge\"}\n"
 	chunk := func(s string) string {
@@ -227,6 +228,7 @@ func chunkSizeLine(n int) string {
 // to see the answer that was given early, and can go on where the rest of the
 // body is known and small enough.
 func TestRefusedBody(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		accept int // bytes before the sink refuses; -1: Response does

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 
 // TestLambdaGo runs functions on the unmodified aws-lambda-go, in a child.
 func TestLambdaGo(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	_, addr := serve(t, Config{Handler: f})
 	exe, err := os.Executable()
@@ -72,6 +74,7 @@ func TestLambdaGo(t *testing.T) {
 // TestCurl is a shell runtime: form type, Expect for large bodies, headers
 // scraped from a dump.
 func TestCurl(t *testing.T) {
+	t.Parallel()
 	curl, err := exec.LookPath("curl")
 	if err != nil {
 		t.Skip("curl is not installed")
@@ -124,67 +127,76 @@ func TestCurl(t *testing.T) {
 }
 
 // TestLoad is 5 MB both ways over 8 connections of net/http's client, each
-// event with its own content.
+// event with its own content. The connections belong to two environments that
+// share poisoned buffers: what is read must be exactly what was sent.
 func TestLoad(t *testing.T) {
-	const workers, rounds, size = 8, 4, 5 << 20
-	f := newFake()
-	_, addr := serve(t, Config{Handler: f})
-	payload := make([]byte, size+workers*rounds)
-	_, _ = rand.Read(payload)
-
-	var g errgroup.Group
+	t.Parallel()
+	const workers, rounds, size = 4, 2, 5 << 20
+	buffers := NewBuffers()
+	buffers.poison = true
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()
 	client := &http.Client{Transport: tr}
-	for worker := range workers {
-		g.Go(func() error {
-			for range rounds {
-				r, err := client.Get("http://" + addr + nextPath)
-				if err != nil {
-					return err
+	var g errgroup.Group
+	for env := range 2 {
+		payload := make([]byte, size+workers*rounds)
+		_, _ = rand.Read(payload)
+		event := func(i int) []byte { return payload[i : i+size] }
+		f := newFake()
+		_, addr := serve(t, Config{Handler: f, Buffers: buffers})
+		for worker := range workers {
+			g.Go(func() error {
+				for range rounds {
+					if err := echo(client, "http://"+addr, worker%2 == 0); err != nil {
+						return fmt.Errorf("environment %d: %w", env, err)
+					}
 				}
-				event, err := io.ReadAll(r.Body)
-				_ = r.Body.Close()
-				if err != nil {
-					return err
-				}
-				var body io.Reader = bytes.NewReader(event)
-				if worker%2 == 0 {
-					body = io.MultiReader(body) // hides the length: chunked
-				}
-				r, err = client.Post("http://"+addr+"/2018-06-01/runtime/invocation/"+r.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/octet-stream", body)
-				if err != nil {
-					return err
-				}
-				answer, err := io.ReadAll(r.Body)
-				_ = r.Body.Close()
-				if err != nil || r.StatusCode != 202 || string(answer) != okBody {
-					return fmt.Errorf("answer %d %q, %w", r.StatusCode, answer, err)
-				}
-			}
-			return nil
-		})
-	}
-	event := func(i int) []byte { return payload[i : i+size] }
-	g.Go(func() error {
-		var deliver errgroup.Group
+				return nil
+			})
+		}
 		for i := range workers * rounds {
-			w := receive(t, f.waiters)
-			deliver.Go(func() error { return w.Deliver(&Event{RequestID: fmt.Sprint(i), Body: event(i)}) })
-		}
-		return deliver.Wait()
-	})
-	for range workers * rounds {
-		got := receive(t, f.posts)
-		var i int
-		if _, err := fmt.Sscan(got.id, &i); err != nil {
-			t.Fatal(err)
-		}
-		if got.abort != nil || got.body != string(event(i)) {
-			t.Errorf("event %s came back with %d bytes, %v", got.id, len(got.body), got.abort)
+			g.Go(func() error {
+				return (<-f.waiters).Deliver(&Event{RequestID: strconv.Itoa(i), Body: event(i)})
+			})
+			g.Go(func() error {
+				got := <-f.posts
+				i, err := strconv.Atoi(got.id)
+				if err != nil || got.abort != nil || got.body != string(event(i)) {
+					return fmt.Errorf("event %q of environment %d came back with %d bytes, %v", got.id, env, len(got.body), got.abort)
+				}
+				return nil
+			})
 		}
 	}
 	if err := g.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// echo is a function that answers an event with the event.
+func echo(client *http.Client, url string, chunked bool) error {
+	r, err := client.Get(url + nextPath)
+	if err != nil {
+		return err
+	}
+	event, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	if err != nil {
+		return err
+	}
+	var body io.Reader = bytes.NewReader(event)
+	if chunked {
+		body = io.MultiReader(body) // hides the length
+	}
+	id := r.Header.Get("Lambda-Runtime-Aws-Request-Id")
+	r, err = client.Post(url+"/2018-06-01/runtime/invocation/"+id+"/response", "application/octet-stream", body)
+	if err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(r.Body)
+	_ = r.Body.Close()
+	if err != nil || r.StatusCode != 202 || string(answer) != okBody {
+		return fmt.Errorf("answer %d %q: %w", r.StatusCode, answer, err)
+	}
+	return nil
 }

@@ -214,6 +214,7 @@ func TestGone(t *testing.T) {
 // TestHeadDeadlineEnds: a head that came in two reads has a deadline, which
 // must not end the wait.
 func TestHeadDeadlineEnds(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	_, addr := serve(t, Config{Handler: f, HeaderTimeout: 50 * time.Millisecond})
 	p := dial(t, addr)
@@ -266,6 +267,7 @@ func dialSmall(t *testing.T, cfg Config) *peer {
 
 // TestNotReading: a runtime that does not read its event loses it.
 func TestNotReading(t *testing.T) {
+	t.Parallel()
 	f := newFake()
 	p := dialSmall(t, Config{Handler: f, WriteTimeout: 50 * time.Millisecond})
 	p.send(get(nextPath))
@@ -283,6 +285,7 @@ func TestNotReading(t *testing.T) {
 // TestSlowReader: one that reads, if only a little at a time, gets it all,
 // though that takes much longer than the timeout.
 func TestSlowReader(t *testing.T) {
+	t.Parallel()
 	const timeout = 100 * time.Millisecond
 	f := newFake()
 	p := dialSmall(t, Config{Handler: f, WriteTimeout: timeout})
@@ -319,6 +322,7 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 // Whatever wins: no deadlock, no second answer, no goroutine left, and an
 // event whose Deliver failed was not seen whole by the peer.
 func TestDeliverRaces(t *testing.T) {
+	t.Parallel()
 	for round := range 300 {
 		f := newFake()
 		s, addr := serve(t, Config{Handler: f})

@@ -116,8 +116,8 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Close closes every connection and waits for their goroutines. Handler
 // methods may still run, and waiters report that they are gone, until it
-// returns: do not call it holding a lock that they take. A Serve that is
-// blocked in Accept returns when its listener is closed.
+// returns: do not call it from them or holding a lock that they take. A Serve
+// that is blocked in Accept returns when its listener is closed.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if !s.closed {

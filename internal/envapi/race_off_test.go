@@ -1,0 +1,5 @@
+//go:build !race
+
+package envapi
+
+const raceEnabled = false
