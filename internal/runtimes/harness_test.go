@@ -208,7 +208,7 @@ func (r result) only(t *testing.T) post {
 	return r.posts[0]
 }
 
-func writeTree(t *testing.T, dir string, files map[string]string) {
+func writeTree(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	for name, data := range files {
 		path := filepath.Join(dir, name)

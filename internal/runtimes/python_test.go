@@ -343,6 +343,59 @@ func TestPythonChunkedEvent(t *testing.T) {
 	}
 }
 
+// The accelerator must not be told from json by what comes out of it.
+func TestPythonFastJSON(t *testing.T) {
+	t.Parallel()
+	const code = `
+import json, math
+from _lamb import fastjson
+
+def outcome(f, x):
+    try:
+        return repr(f(x))
+    except Exception as e:
+        return type(e).__name__ + ": " + str(e)
+
+class Text(str): pass
+class Number(int): pass
+
+circle = []
+circle.append(circle)
+deep = []
+for _ in range(100000):
+    deep = [deep]
+
+texts = ["1", " 1 ", "\t[1,\n2]\r\n", "", " ", "x", "{", "[1,]", "1 2", "nul", "\"\\ud83d\\ude00 \\ud800\"", "\"a\nb\"",
+    "NaN", "[-Infinity, Infinity, 1e5, -0, 1.0, 123456789012345678901234567890]", "{\"a\": {\"a\": 1}, \"a\": 2}", "\u00a01", "\ufeff1",
+    "[" * 100000, "true", "false", "null", "\"\"", "0x1", "01", "-", "1.", "{1: 2}", "{\"a\" 1}", "\x0b1"]
+values = [None, True, 1, 1.5, 1e100, math.nan, -math.inf, "", "\u00e9\U0001f600\ud800\u2028<>\x7f\x00", [], {}, (), (1, [2]), {"a": {"b": []}}, {1: 2, None: 3, True: 4, 1.5: 5},
+    {(1,): 2}, {1, 2}, b"x", circle, deep, Text("t"), Number(7), [Text("t")], {Text("k"): Number(7)}, object, 10**30]
+
+def f(e, c):
+    bad = []
+    for x in texts:
+        if outcome(fastjson.loads, x) != outcome(json.loads, x):
+            bad.append([x[:50], outcome(fastjson.loads, x), outcome(json.loads, x)])
+    for ascii in (True, False):
+        dumps = json.JSONEncoder(ensure_ascii=ascii, default=fastjson._default).encode
+        fast = fastjson.dumper(ascii)
+        if fast.__module__ != "_lamb.fastjson":
+            bad.append("no accelerator")
+        for x in values:
+            if outcome(fast, x) != outcome(dumps, x):
+                bad.append([ascii, outcome(fast, x)[:99], outcome(dumps, x)[:99]])
+    return bad
+`
+	for _, rt := range pythons(t) {
+		t.Run(rt.ID, func(t *testing.T) {
+			res := program{files: map[string]string{"x.py": code}, handler: "x.f", events: []event{{"{}", nil}}}.run(t, rt)
+			if got := res.only(t).body; got != "[]" {
+				t.Errorf("differences: %s", got)
+			}
+		})
+	}
+}
+
 // Layers come before the interpreter's own packages, the function before both;
 // nothing is written beside the function's code.
 func TestPythonSearchPath(t *testing.T) {
@@ -380,7 +433,7 @@ func TestPythonWrapperOptions(t *testing.T) {
 		t.Error(got)
 	}
 	// What the runtime imports before the function is part of every cold start.
-	for _, heavy := range []string{"logging", "http", "socket", "email", "traceback", "_lamb.errors", "_lamb.logs"} {
+	for _, heavy := range []string{"logging", "http", "socket", "email", "traceback", "json", "re", "enum", "_lamb.errors", "_lamb.logs"} {
 		for line := range strings.SplitSeq(res.stderr, "\n") {
 			if fields := strings.Split(line, "|"); len(fields) == 3 && strings.TrimSpace(fields[2]) == heavy {
 				t.Errorf("%s was imported", heavy)

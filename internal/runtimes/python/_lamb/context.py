@@ -1,16 +1,17 @@
 """What a handler can know about its invocation: the context object."""
 
-import json
 import os
 import sys
 import time
+
+from .fastjson import loads
 
 
 class CognitoIdentity:
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
     def __init__(self, text=None):
-        values = json.loads(text) if text else {}
+        values = loads(text) if text else {}
         self.cognito_identity_id = values.get("cognitoIdentityId")
         self.cognito_identity_pool_id = values.get("cognitoIdentityPoolId")
 
@@ -60,7 +61,7 @@ class LambdaContext:
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
         values = headers.get("lambda-runtime-client-context")
-        values = json.loads(values) if values else None
+        values = loads(values) if values else None
         self.client_context = ClientContext(values) if isinstance(values, dict) else None
         self.identity = CognitoIdentity(headers.get("lambda-runtime-cognito-identity"))
         self._deadline_ms = int(headers.get("lambda-runtime-deadline-ms") or 0)

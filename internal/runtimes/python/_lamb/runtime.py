@@ -1,10 +1,10 @@
 """Finds the handler, then answers invocations until the process ends."""
 
 import importlib
-import json
 import os
 import sys
 
+from . import fastjson
 from .client import Client
 from .context import LambdaContext
 
@@ -77,7 +77,7 @@ def _serve(client, handler, encode, current, headers, body):
 
 def _invoke(handler, encode, headers, body):
     try:
-        event = json.loads(body.decode("utf-8"))
+        event = fastjson.loads(body.decode("utf-8"))
     except Exception as e:
         raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % e) from None
     result = handler(event, LambdaContext(headers))
@@ -91,14 +91,7 @@ def _encoder():
     """json.dumps as AWS's runtimes do it: text stays as it is from 3.12 on."""
     name = os.environ.get("AWS_EXECUTION_ENV", "").rpartition("python3.")[2]
     minor = int(name) if name.isdigit() else sys.version_info[1]
-    return json.JSONEncoder(ensure_ascii=minor < 12, default=_default).encode
-
-
-def _default(obj):
-    decimal = sys.modules.get("decimal")
-    if decimal is not None and isinstance(obj, decimal.Decimal):
-        return float(obj)
-    raise TypeError("Object of type %s is not JSON serializable" % type(obj).__name__)
+    return fastjson.dumper(ensure_ascii=minor < 12)
 
 
 def _find_handler(handler):
