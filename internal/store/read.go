@@ -86,9 +86,10 @@ func (db *DB) Unfinished(ctx context.Context) ([]*function.Version, error) {
 }
 
 // CodeReferences returns the digests (lower-case hex) of the zips that any
-// version runs.
+// version runs, or still runs while an update of it is not finished.
 func (db *DB) CodeReferences(ctx context.Context) (map[string]bool, error) {
-	rows, err := db.sql.QueryContext(ctx, `SELECT DISTINCT code_sha256 FROM function_versions WHERE code_sha256 <> ''`)
+	rows, err := db.sql.QueryContext(ctx, `SELECT code_sha256 FROM function_versions WHERE code_sha256 <> ''
+		UNION SELECT serving_sha256 FROM function_versions WHERE serving_sha256 <> ''`)
 	if err != nil {
 		return nil, fmt.Errorf("list the code in use: %w", err)
 	}

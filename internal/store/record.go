@@ -19,7 +19,7 @@ const scopeWhere = `aws_partition = ? AND account = ? AND region = ?`
 const columns = `aws_partition, account, region, name, version_number,
 	revision_id, last_modified_ms, state, state_reason, state_code,
 	last_update, last_update_reason, last_update_code,
-	code_sha256, code_size, code_unzipped, config`
+	code_sha256, code_size, code_unzipped, serving_sha256, config`
 
 func keyArgs(k function.Key) []any { return []any{k.Partition, k.Account, k.Region, k.Name} }
 
@@ -55,11 +55,15 @@ func rowArgs(v *function.Version) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the configuration of %s: %w", v.Key.Name, err)
 	}
+	serving := ""
+	if v.Config.Kept.Serving != nil {
+		serving = v.Config.Kept.Serving.Code.SHA256
+	}
 	return append(keyArgs(v.Key), number,
 		v.RevisionID, v.LastModified.UnixMilli(),
 		string(v.State), v.StateReason.Text, v.StateReason.Code,
 		string(v.LastUpdate), v.LastUpdateReason.Text, v.LastUpdateReason.Code,
-		v.Code.SHA256, v.Code.Size, v.Code.Unzipped, string(config)), nil
+		v.Code.SHA256, v.Code.Size, v.Code.Unzipped, serving, string(config)), nil
 }
 
 // scanner is what *sql.Row and *sql.Rows have in common.
@@ -70,12 +74,12 @@ func scan(row scanner) (*function.Version, error) {
 	var (
 		v                function.Version
 		number, modified int64
-		config           string
+		serving, config  string
 	)
 	err := row.Scan(&v.Key.Partition, &v.Key.Account, &v.Key.Region, &v.Key.Name, &number,
 		&v.RevisionID, &modified, &v.State, &v.StateReason.Text, &v.StateReason.Code,
 		&v.LastUpdate, &v.LastUpdateReason.Text, &v.LastUpdateReason.Code,
-		&v.Code.SHA256, &v.Code.Size, &v.Code.Unzipped, &config)
+		&v.Code.SHA256, &v.Code.Size, &v.Code.Unzipped, &serving, &config)
 	if err != nil {
 		return nil, err
 	}

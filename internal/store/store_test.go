@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -49,9 +50,37 @@ func fullVersion() *function.Version {
 		VPC:             &function.VPC{SubnetIDs: []string{"s"}, SecurityGroupIDs: []string{"g"}, VPCID: "v", IPv6: true},
 		FileSystems:     []function.FileSystem{{ARN: "arn:fs", LocalMountPath: "/mnt/x"}},
 		ImageConfig:     &function.ImageConfig{EntryPoint: []string{"e"}, Command: []string{"c"}, WorkingDirectory: "/w"},
-		TenantIsolation: "PER_TENANT", RuntimeVersionARN: "arn:runtime",
+		TenantIsolation: "PER_TENANT", RuntimeVersionARN: "arn:runtime", SourceKMSKeyARN: "arn:kms:2",
+	}
+	before := v.Config
+	before.Description = "as it was"
+	v.Config.Kept = function.Kept{
+		Serving:           &function.Content{Code: function.Code{SHA256: "bb", Size: 1, Unzipped: 2}, Config: before},
+		Tags:              map[string]string{"team": "a"},
+		SourceDescription: "source",
 	}
 	return v
+}
+
+// TestFullVersionIsFull: a field that is new in function.Version must be part
+// of the test that records come back as they were.
+func TestFullVersionIsFull(t *testing.T) {
+	var check func(path string, v reflect.Value)
+	check = func(path string, v reflect.Value) {
+		if v.Kind() == reflect.Pointer && !v.IsNil() {
+			v = v.Elem()
+		}
+		switch {
+		case path == "Version.Config.Kept.Serving.Config.Kept": // never nested
+		case v.IsZero():
+			t.Errorf("%s is zero", path)
+		case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]():
+			for i := range v.NumField() {
+				check(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+		}
+	}
+	check("Version", reflect.ValueOf(fullVersion()))
 }
 
 // open opens a store in a file, or in memory when path is empty.

@@ -63,7 +63,7 @@ func (tx *Tx) Insert(v *function.Version) error {
 	// DO NOTHING and not an error: an error would end a transaction on
 	// PostgreSQL, and the texts of errors differ.
 	n, err := tx.exec(`INSERT INTO function_versions (`+columns+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, args...)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, args...)
 	if err != nil {
 		return fmt.Errorf("insert %s: %w", v.Key.QualifiedARN(v.Version), err)
 	}
@@ -90,7 +90,7 @@ func (tx *Tx) Replace(v *function.Version, ifRevision string) error {
 	n, err := tx.exec(`UPDATE function_versions SET
 			revision_id = ?, last_modified_ms = ?, state = ?, state_reason = ?, state_code = ?,
 			last_update = ?, last_update_reason = ?, last_update_code = ?,
-			code_sha256 = ?, code_size = ?, code_unzipped = ?, config = ?
+			code_sha256 = ?, code_size = ?, code_unzipped = ?, serving_sha256 = ?, config = ?
 		WHERE `+keyWhere+` AND version_number = ? AND revision_id = ?`,
 		append(append(append([]any{}, values...), where...), ifRevision)...)
 	if err != nil {

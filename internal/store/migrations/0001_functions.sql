@@ -10,7 +10,9 @@ CREATE TABLE function_names (
     PRIMARY KEY (aws_partition, account, region, name)
 );
 
--- version_number 0 is $LATEST, which therefore sorts first.
+-- version_number 0 is $LATEST, which therefore sorts first. config is JSON;
+-- serving_sha256 is the digest of other code that is still run while an update
+-- is not finished, or empty.
 CREATE TABLE function_versions (
     aws_partition      TEXT NOT NULL,
     account            TEXT NOT NULL,
@@ -28,6 +30,7 @@ CREATE TABLE function_versions (
     code_sha256        TEXT NOT NULL,
     code_size          BIGINT NOT NULL,
     code_unzipped      BIGINT NOT NULL,
+    serving_sha256     TEXT NOT NULL,
     config             TEXT NOT NULL,
     PRIMARY KEY (aws_partition, account, region, name, version_number),
     FOREIGN KEY (aws_partition, account, region, name)
