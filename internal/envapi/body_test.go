@@ -193,7 +193,10 @@ func TestGathered(t *testing.T) {
 		{"too large chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(big+"x"), "", 413},
 	}
 	for _, tt := range tests {
-		for _, path := range []string{errorPath, "/2018-06-01/runtime/init/error"} {
+		for i, path := range []string{errorPath, "/2018-06-01/runtime/init/error"} {
+			if i == 1 && tt.status == 202 {
+				continue // the same code; megabytes take their time
+			}
 			t.Run(tt.name+path, func(t *testing.T) {
 				f := newFake()
 				_, addr := serve(t, Config{Handler: f})
@@ -240,6 +243,7 @@ func TestRefusedBody(t *testing.T) {
 		{"in the midst", 1 << 20, 8 << 20, true, false},
 		{"client closes after", 1 << 20, 8 << 20, false, true},
 		{"beyond draining", -1, maxDrain + 1<<10, false, false},
+		{"chunked beyond draining", -1, -(maxDrain + 1<<20), true, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -255,6 +259,18 @@ func TestRefusedBody(t *testing.T) {
 			h := head("POST", responsePath)
 			if tt.close {
 				h += "Connection: close\r\n"
+			}
+			if tt.size < 0 { // announces nothing, so the answer cannot say that it ends
+				p.send(h + "Transfer-Encoding: chunked\r\n\r\n")
+				chunk := []byte(chunkSizeLine(1<<20) + strings.Repeat("x", 1<<20) + "\r\n")
+				for n := 0; n <= -tt.size; n += 1 << 20 {
+					if _, err := p.Write(chunk); err != nil {
+						return // ended without the answer being read: allowed beyond the bound
+					}
+				}
+				p.answer("POST")
+				p.expectEnd()
+				return
 			}
 			p.send(h + "Content-Length: " + strconv.Itoa(tt.size) + "\r\n\r\n")
 			_, err := p.Write(make([]byte, tt.size))

@@ -46,8 +46,9 @@ func (p *Buffers) get(size int) *buffer {
 // belong to rare requests and would keep megabytes alive.
 func (p *Buffers) put(b *buffer) {
 	if p.poison {
-		for i := range b.b {
-			b.b[i] = poisonByte
+		b.b[0] = poisonByte
+		for n := 1; n < len(b.b); n *= 2 {
+			copy(b.b[n:], b.b[:n])
 		}
 	}
 	switch len(b.b) {

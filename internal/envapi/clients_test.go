@@ -131,7 +131,7 @@ func TestCurl(t *testing.T) {
 // share poisoned buffers: what is read must be exactly what was sent.
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	const workers, rounds, size = 4, 2, 5 << 20
+	const workers, rounds, size = 4, 1, 5 << 20
 	buffers := NewBuffers()
 	buffers.poison = true
 	tr := &http.Transport{}

@@ -23,10 +23,12 @@ import (
 // scripted is a connection whose peer has sent everything at once (or in
 // pieces) and then half closed.
 type scripted struct {
-	in     io.Reader
-	out    bytes.Buffer
-	once   sync.Once
-	closed chan struct{}
+	in       io.Reader
+	atEnd    func() // if set, called before the end is reported
+	out      bytes.Buffer
+	writeErr error // if set, what writes get
+	once     sync.Once
+	closed   chan struct{}
 }
 
 func newScripted(in []byte, piece int) *scripted {
@@ -36,8 +38,21 @@ func newScripted(in []byte, piece int) *scripted {
 	}), closed: make(chan struct{})}
 }
 
-func (c *scripted) Read(b []byte) (int, error)  { return c.in.Read(b) }
-func (c *scripted) Write(b []byte) (int, error) { return c.out.Write(b) }
+func (c *scripted) Read(b []byte) (int, error) {
+	n, err := c.in.Read(b)
+	if err != nil && c.atEnd != nil {
+		c.atEnd()
+	}
+	return n, err
+}
+
+func (c *scripted) Write(b []byte) (int, error) {
+	if c.writeErr != nil {
+		return 0, c.writeErr
+	}
+	return c.out.Write(b)
+}
+
 func (c *scripted) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return nil

@@ -282,6 +282,28 @@ func TestNotReading(t *testing.T) {
 	}
 }
 
+// TestFailUnread: an error that cannot be written ends the connection, too.
+func TestFailUnread(t *testing.T) {
+	f := newFake()
+	nc := newScripted([]byte(get(nextPath)), 1000)
+	nc.writeErr = io.ErrClosedPipe
+	s := New(Config{Handler: f})
+	begin := make(chan struct{})
+	nc.atEnd = func() { <-begin }
+	var wg sync.WaitGroup
+	wg.Go(newConn(s, nc).serve)
+	w := receive(t, f.waiters)
+	w.Fail(ErrInternal)
+	select {
+	case <-nc.closed:
+	default:
+		t.Error("the connection is still open")
+	}
+	receive(t, w.Gone())
+	close(begin)
+	wg.Wait()
+}
+
 // TestSlowReader: one that reads, if only a little at a time, gets it all,
 // though that takes much longer than the timeout.
 func TestSlowReader(t *testing.T) {

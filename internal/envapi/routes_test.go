@@ -92,6 +92,12 @@ func TestAnswers(t *testing.T) {
 		{name: "two spaces", closes: true, request: "GET  / HTTP/1.1\r\n\r\n", want: refusal("400 Bad Request", "malformed version")},
 		{name: "bad escape", closes: true, request: get("/2018-06-01/%zz"), want: refusal("400 Bad Request", "malformed target")},
 		{name: "user in authority", closes: true, request: get("http://u@127.0.0.1/"), want: refusal("400 Bad Request", "malformed target")},
+		{name: "open bracket", closes: true, request: get("http://[::1/"), want: refusal("400 Bad Request", "malformed target")},
+		{name: "no address in brackets", closes: true, request: get("http://[h]/"), want: refusal("400 Bad Request", "malformed target")},
+		{name: "behind brackets", closes: true, request: get("http://[::1]x/"), want: refusal("400 Bad Request", "malformed target")},
+		{name: "no host in authority", closes: true, request: get("http://:80/"), want: refusal("400 Bad Request", "malformed target")},
+		{name: "port of letters", closes: true, request: get("http://h:http/"), want: refusal("400 Bad Request", "malformed target")},
+		{name: "body of next too large", closes: true, request: head("GET", nextPath) + "Content-Length: 65537\r\n\r\n", want: "HTTP/1.1 413 Request Entity Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
 		{name: "long target", closes: true, request: get("/" + strings.Repeat("a", maxHead)), want: refusal("431 Request Header Fields Too Large", "headers too large")},
 		{name: "many headers", closes: true, request: head("GET", "/x") + strings.Repeat("A: b\r\n", maxHeaders) + "\r\n", want: refusal("431 Request Header Fields Too Large", "too many headers")},
 	}
@@ -171,16 +177,21 @@ func TestHeader(t *testing.T) {
 // usual one beside it.
 func TestCauseTooLarge(t *testing.T) {
 	const cause = "Lambda-Runtime-Function-XRay-Error-Cause: "
-	for name, headers := range map[string]string{
+	for name, headers := range map[string]string{ // endless ones get their answer without an end
 		"cause":         cause + strings.Repeat("x", maxCauseLine),
 		"beside":        cause + "x\r\nA: " + strings.Repeat("x", maxHead),
 		"cause in name": "A" + cause + strings.Repeat("x", maxHead),
+		"endless":       "A: b\r\nC: " + strings.Repeat("x", 2*maxHead),
+		"endless cause": cause + strings.Repeat("x", maxCauseLine+2*maxHead),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, addr := serve(t, Config{Handler: newFake()})
 			p := dial(t, addr)
 			p.send(head("POST", errorPath))
-			p.send(headers + "\r\n\r\n")
+			p.send(headers)
+			if !strings.HasPrefix(name, "endless") {
+				p.send("\r\n\r\n")
+			}
 			if r, _ := p.answer("POST"); r.StatusCode != 431 {
 				t.Errorf("status %d, want 431", r.StatusCode)
 			}

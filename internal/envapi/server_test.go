@@ -89,6 +89,27 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestCloseConnections: what is open ends, what comes later is served.
+func TestCloseConnections(t *testing.T) {
+	f := newFake()
+	s, addr := serve(t, Config{Handler: f})
+	old := dial(t, addr)
+	old.send(get(nextPath))
+	w := receive(t, f.waiters)
+	s.CloseConnections()
+	select {
+	case <-w.Gone():
+	default:
+		t.Error("the waiter is not gone when CloseConnections has returned")
+	}
+	old.expectEnd()
+	p := dial(t, addr)
+	p.send(get("/2018-06-01/ping"))
+	if _, body := p.answer("GET"); body != "pong" {
+		t.Errorf("later connection: %q", body)
+	}
+}
+
 // failingListener fails with err once, then is closed.
 type failingListener struct {
 	net.Listener
