@@ -33,7 +33,8 @@ type CodeOpener func(ctx context.Context, parts []string) (io.ReadSeekCloser, er
 
 // Config is what a Gateway needs. Fields without a word about nil are required.
 type Config struct {
-	// Service runs the operations that Raw does not.
+	// Service runs the operations that Raw does not. Payloads in its inputs
+	// are good until its method returns, like those of a RawHandler.
 	Service api.Service
 	// Raw has the operations that answer themselves, by name; may be nil.
 	Raw map[string]RawHandler

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/lambhq/lamb/internal/api"
@@ -134,8 +136,39 @@ func TestMintedDeniedUnread(t *testing.T) {
 	r.ContentLength = 60 << 20
 	r.Header.Set("Expect", "100-continue")
 	sign(t, r, d.keyring.Mint(owner(auth.AccessInvoke)), "lambda", auth.EmptyBody)
-	d.do(t, r).wantError(t, 403, "AccessDeniedException", "lambda:CreateFunction")
+	transport := &http.Transport{ExpectContinueTimeout: time.Minute} // the client that httptest makes does not wait
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, res).wantError(t, 403, "AccessDeniedException", "lambda:CreateFunction")
 	if sent := 60<<20 - body.n; sent != 0 {
 		t.Errorf("the client sent %d bytes", sent)
 	}
+}
+
+// TestPresigned: a link made with an SDK's presigner works until it expires,
+// and is no more than what was signed.
+func TestPresigned(t *testing.T) {
+	d := open(t, nil)
+	d.service.account = func(context.Context) (*api.GetAccountSettingsResponse, error) {
+		return &api.GetAccountSettingsResponse{}, nil
+	}
+	creds := d.keyring.Mint(owner(auth.AccessFull))
+	presign := func(age time.Duration) string {
+		r, _ := http.NewRequest("GET", d.URL+"/2016-08-19/account-settings?X-Amz-Expires=60", nil)
+		link, _, err := v4.NewSigner().PresignHTTP(context.Background(),
+			aws.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken},
+			r, auth.EmptyBody, "lambda", "eu-west-1", time.Now().Add(-age))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimPrefix(link, d.URL)
+	}
+	if a := d.get(t, "GET", presign(0)); a.status != 200 {
+		t.Errorf("answer is %d %s", a.status, a.body)
+	}
+	d.get(t, "GET", presign(2*time.Minute)).wantError(t, 403, "InvalidSignatureException", "Signature expired")
+	d.get(t, "GET", presign(0)+"&more=1").wantError(t, 403, "InvalidSignatureException", "does not match")
 }

@@ -93,7 +93,7 @@ func (rq *request) recover() {
 	if cause == nil {
 		return
 	}
-	if cause != http.ErrAbortHandler { //nolint:errorlint // a panic's value is compared as net/http does
+	if cause != http.ErrAbortHandler {
 		rq.g.cfg.Log.LogAttrs(rq.r.Context(), slog.LevelError, "handler panicked",
 			slog.String("operation", rq.w.operation), slog.String("requestId", rq.id),
 			slog.String("panic", fmt.Sprint(cause)), slog.String("stack", string(debug.Stack())))
