@@ -27,6 +27,7 @@ type jsonReader struct {
 
 	read     int64 // bytes taken from src
 	uploaded int64 // bytes of them that belong to uploads
+	inUpload bool
 	depth    int
 	elements int
 	text     []byte // scratch for strings and numbers
@@ -41,7 +42,7 @@ func newJSONReader(src io.Reader, size int64, spool string) *jsonReader {
 
 // fill reads more; it returns io.EOF at the end.
 func (d *jsonReader) fill() error {
-	if d.read-d.uploaded > maxJSONText+jsonBuffer {
+	if !d.inUpload && d.read-d.uploaded > maxJSONText+jsonBuffer {
 		return NewRequestEntityTooLarge("Request must be smaller than %d bytes, not counting code", maxJSONText)
 	}
 	for range 100 {
@@ -58,6 +59,9 @@ func (d *jsonReader) fill() error {
 	}
 	return io.ErrNoProgress
 }
+
+// consumed is the number of bytes up to here.
+func (d *jsonReader) consumed() int64 { return d.read - int64(d.end-d.pos) }
 
 // next consumes one byte.
 func (d *jsonReader) next() (byte, error) {

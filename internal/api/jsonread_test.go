@@ -329,9 +329,12 @@ func TestTextOutsideUploadsIsBounded(t *testing.T) {
 
 func TestUploadIsSpooled(t *testing.T) {
 	dir := t.TempDir()
-	content := bytes.Repeat([]byte("lamb\x00\xff"), 5<<20)
+	content := bytes.Repeat([]byte("lamb\x00\xff\xff\xff\xff"), 1<<20)
 	body := fmt.Sprintf(`{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{"ZipFile":%q},"Timeout":7}`,
 		base64.StdEncoding.EncodeToString(content))
+	// PHP's and others' encoders escape the slash; that must not count as text
+	// outside the upload.
+	body = strings.ReplaceAll(body, "////", `\/\/\/\/`)
 	r := httptest.NewRequest("POST", "/2015-03-31/functions", nil)
 	op, params, err := NewRouter(RouterConfig{SpoolDir: dir}).Lookup("POST", r.URL.Path, "")
 	if err != nil {

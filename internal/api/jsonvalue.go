@@ -165,12 +165,13 @@ func (d *jsonReader) upload(dst **Upload) error {
 	d.uploads = append(d.uploads, u)
 	d.pos++
 	dec := base64Writer{dst: (*uploadWriter)(u)}
-	if err := d.chunks(func(p []byte) error {
-		d.uploaded += int64(len(p))
-		return dec.write(p)
-	}); err != nil {
+	from := d.consumed()
+	d.inUpload = true // of any size: the body's was checked
+	if err := d.chunks(dec.write); err != nil {
 		return err
 	}
+	d.inUpload = false
+	d.uploaded += d.consumed() - from
 	if err := dec.close(); err != nil {
 		return err
 	}

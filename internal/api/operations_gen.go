@@ -310,7 +310,7 @@ func operationTable() []*Operation {
 			members:  membersInvoke,
 		},
 		{
-			Name: "InvokeAsync", Method: "POST", SuccessStatus: 202, MaxBody: 262144,
+			Name: "InvokeAsync", Method: "POST", SuccessStatus: 202, MaxBody: 1048576,
 			segments: []string{"2014-11-13", "functions", "", "invoke-async"},
 			decode:   decodeInvokeAsync,
 			call:     callInvokeAsync,

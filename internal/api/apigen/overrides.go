@@ -83,7 +83,6 @@ var maxBodies = map[string]int64{
 	"PublishLayerVersion":      uploadMaxBody,
 	"Invoke":                   invokeMaxBody,
 	"InvokeWithResponseStream": invokeMaxBody,
-	"InvokeAsync":              1 << 18,
 }
 
 // An extraError is an answer that the model does not know.

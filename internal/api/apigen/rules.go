@@ -19,10 +19,11 @@ func (b *builder) constrained(name string) bool {
 	return s.Elem != "" && b.constrained(s.Elem) || s.Key != "" && b.constrained(s.Key)
 }
 
-// minOf is the shape's minimum, without those that every length satisfies.
+// minOf is the shape's minimum, or empty when it is a length of 0, which
+// nothing can break. Such a minimum is still part of the rule, because the
+// service lists it among an element's constraints.
 func (b *builder) minOf(s *Shape) string {
 	if s.Min == "0" && s.Kind != KindInteger && s.Kind != KindLong {
-		// Still printed in a list of constraints, so kept for elements; see ruleLiteral.
 		return ""
 	}
 	return s.Min
