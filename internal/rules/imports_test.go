@@ -95,6 +95,12 @@ var layers = []layer{
 		never:    []string{"./internal/server"},
 	},
 	{
+		name:     "what is made for tests stays out of programs",
+		why:      "testing registers flags and its helpers panic: neither belongs into a server",
+		packages: []string{"./cmd/..."},
+		never:    []string{"testing/..."},
+	},
+	{
 		name:     "only main imports cli",
 		why:      "the command line is the outermost layer",
 		packages: []string{"./..."},
@@ -265,12 +271,12 @@ func TestNames(t *testing.T) {
 }
 
 // world is a made-up graph: "a -> b c" makes a import b and c, "a +> b" makes
-// a's tests import b. A name with a dot is a dependency's, fmt, net and database
-// are Go's, all others are ours.
+// a's tests import b. A name with a dot is a dependency's, fmt, testing, net and
+// database are Go's, all others are ours.
 func world(lines ...string) graph {
 	g := graph{}
 	name := func(s string) string {
-		if strings.Contains(s, ".") || s == "fmt" || under(s, "net") || under(s, "database") {
+		if strings.Contains(s, ".") || s == "fmt" || s == "testing" || under(s, "net") || under(s, "database") {
 			return s
 		}
 		return our(s)
@@ -310,6 +316,7 @@ func TestLayersFail(t *testing.T) {
 		"envapi stays below execenv":                              {"internal/telemetry -> internal/execenv"},
 		"a sandbox knows nothing of Lambda":                       {"internal/sandbox/native -> internal/control"},
 		"only cli and lambdatest reach server":                    {"internal/pool -> internal/server"},
+		"what is made for tests stays out of programs":            {"cmd/lamb -> internal/sandbox/sandboxtest", "internal/sandbox/sandboxtest -> testing"},
 		"only main imports cli":                                   {"internal/pool +> internal/cli"},
 		"lambda uses the standard library only, without net/http": {"lambda -> net/http"},
 		"extension and lambdahttp use the standard library only":  {"extension -> github.com/x/y", "github.com/x/y -> fmt"},
