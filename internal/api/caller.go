@@ -8,6 +8,7 @@ type Caller struct {
 	Account   string // 12 digits
 	Region    string // from the signature's credential scope
 	RequestID string // UUID, also the answer's x-amzn-RequestId
+	Host      string // by which the caller reached lamb, HOST or HOST:PORT
 	// AccessKeyID signed the request.
 	AccessKeyID string
 	// Environment is the id of the execution environment whose minted

@@ -32,6 +32,7 @@ type Invocation struct {
 
 	// The rest is guarded by Environment.mu.
 	started  time.Time
+	handed   int // how often the event has been handed out
 	deadline time.Time
 	timer    stopper
 	cold     bool // the first invocation after a successful init

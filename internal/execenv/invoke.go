@@ -98,14 +98,17 @@ func (e *Environment) deliver(inv *Invocation) {
 		w := e.waiters[n-1]
 		e.waiters = e.waiters[:n-1]
 		e.runtime, e.undelivered = runtimeRunning, false
+		inv.handed++
+		mine := inv.handed
 		e.mu.Unlock()
 
 		if inv.deliverTo(w) == nil {
 			return
 		}
-		// That connection had gone: the runtime does not have the event.
+		// That connection had gone: the runtime does not have the event, unless
+		// it has asked again meanwhile and got it that way.
 		e.mu.Lock()
-		if e.inv == inv && e.runtime == runtimeRunning {
+		if e.inv == inv && e.runtime == runtimeRunning && inv.handed == mine {
 			e.runtime = runtimeReady
 		}
 		e.mu.Unlock()

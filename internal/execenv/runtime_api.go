@@ -20,10 +20,12 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 	}
 	if e.runtime == runtimeRunning {
 		inv := e.inv
-		e.mu.Unlock()
 		if inv == nil {
+			e.mu.Unlock()
 			return envapi.ErrInternal
 		}
+		inv.handed++
+		e.mu.Unlock()
 		// Asked again while it runs: the same event once more. A connection
 		// that is gone by now will ask again.
 		_ = inv.deliverTo(w)

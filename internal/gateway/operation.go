@@ -72,6 +72,7 @@ func (g *Gateway) run(rq *request, signer signer, op *api.Operation, params api.
 		Region:      signer.scope.Region,
 		RequestID:   rq.id,
 		AccessKeyID: signer.signature.AccessKeyID,
+		Host:        rq.r.Host,
 		Environment: signer.owner.Environment,
 	})
 	if raw := g.cfg.Raw[op.Name]; raw != nil {

@@ -1,0 +1,91 @@
+// Package cli is the lamb command: one file per subcommand, flags with their
+// LAMB_* variables, and what is printed for people.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the build (-ldflags -X).
+var version = ""
+
+// Version is lamb's version: set by the build, or the module's, or "dev".
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
+
+// Main runs the command and returns the process's exit status: 0, 1 for a
+// failure, 2 for a mistake in the command line.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:           "lamb",
+		Short:         "AWS Lambda on your own machine",
+		Long:          "Lamb runs AWS Lambda functions on your own machine: the AWS API, a faithful\nexecution environment, no AWS account and no container daemon.",
+		Version:       Version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate(fmt.Sprintf("lamb {{.Version}} %s/%s\n", runtime.GOOS, runtime.GOARCH))
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newServe(stdout, stderr))
+	err := root.ExecuteContext(ctx)
+	switch err.(type) {
+	case nil:
+		return 0
+	case usageError:
+		fmt.Fprintf(stderr, "lamb: %v\nSee 'lamb --help'.\n", err)
+		return 2
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") {
+		fmt.Fprintf(stderr, "lamb: %v\nSee 'lamb --help'.\n", err)
+		return 2
+	}
+	fmt.Fprintf(stderr, "lamb: %v\n", err)
+	return 1
+}
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// fromEnvironment sets each flag that was not given from LAMB_<NAME>, dashes
+// as underscores: --data-dir from LAMB_DATA_DIR.
+func fromEnvironment(flags *pflag.FlagSet, getenv func(string) string) error {
+	var first error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := variable(f.Name)
+		value := getenv(name)
+		if f.Changed || value == "" || first != nil {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			first = usageError{fmt.Errorf("%s: %w", name, err)}
+		}
+	})
+	return first
+}
+
+func variable(flag string) string {
+	return "LAMB_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}

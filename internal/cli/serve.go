@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/server"
+)
+
+// serveOptions are the flags of lamb serve that need reading.
+type serveOptions struct {
+	cfg          server.Config
+	access       string
+	interpreters map[string]string
+	logFormat    string
+	logLevel     string
+	quiet        bool
+}
+
+func newServe(stdout, stderr io.Writer) *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the Lambda API",
+		Long: `Serve the Lambda API and run functions.
+
+Every flag can also be given as a variable: --data-dir as LAMB_DATA_DIR.
+The exit status is 0 after SIGTERM or Ctrl-C, 1 when lamb could not start.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags(), os.Getenv); err != nil {
+				return err
+			}
+			return serve(cmd, o, stdout, stderr)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.cfg.Listen, "listen", server.DefaultListen, "`HOST:PORT` to listen on; port 0 picks a free one")
+	f.StringVar(&o.cfg.DataDir, "data-dir", "", "`folder` for functions and their code (default: per user)")
+	f.BoolVar(&o.cfg.Ephemeral, "ephemeral", false, "keep everything in a temporary folder, removed at the end")
+	f.StringVar(&o.cfg.Region, "region", server.DefaultRegion, "default `region`; a request's signature names its own")
+	f.StringVar(&o.cfg.Account, "account-id", server.DefaultAccount, "`account` of requests whose key names none, 12 digits")
+	f.StringVar(&o.cfg.AWSEndpoint, "aws-endpoint", "", "`URL` where functions find the other AWS services")
+	f.BoolVar(&o.cfg.Insecure, "insecure", false, "allow listening off loopback without access keys: whoever can connect can run code here")
+	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
+	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
+	f.StringToStringVar(&o.interpreters, "interpreter", nil, "`RUNTIME=PATH` of an interpreter (python3.12=/opt/py/bin/python3)")
+	f.StringVar(&o.cfg.SDKDir, "sdk-dir", "", "`folder` with python/ and nodejs/node_modules/ for functions that bring no SDK")
+	f.DurationVar(&o.cfg.KeepAlive, "keep-alive", 10*time.Minute, "how long an idle execution environment is kept")
+	f.IntVar(&o.cfg.Concurrency, "concurrency", 1000, "invocations at once, per account and region")
+	f.Int64Var(&o.cfg.MemoryReserve, "memory-reserve", server.DefaultMemoryReserve, "available `bytes` under which no environment is started; -1 switches it off")
+	f.DurationVar(&o.cfg.Drain, "drain", server.DefaultDrain, "how long invocations in flight may go on after SIGTERM")
+	f.StringVar(&o.logFormat, "log-format", "text", "lamb's own log: text or json")
+	f.StringVar(&o.logLevel, "log-level", "warn", "lamb's own log: debug, info (with every request), warn or error")
+	f.BoolVar(&o.quiet, "quiet", false, "do not print the functions' logs")
+	return cmd
+}
+
+func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
+	cfg := o.cfg
+	var err error
+	if cfg.Access, err = auth.ParseAccess(o.access); err != nil {
+		return usageError{err}
+	}
+	if cfg.Log, err = newLogger(stderr, o.logFormat, o.logLevel); err != nil {
+		return usageError{err}
+	}
+	if cfg.Ephemeral && cfg.DataDir != "" {
+		return usageError{fmt.Errorf("--ephemeral and --data-dir exclude each other")}
+	}
+	cfg.Interpreters, cfg.Version = o.interpreters, Version()
+	if !o.quiet {
+		cfg.FunctionLogs = stdout
+	}
+	s, err := server.Start(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	printStart(stderr, s, cfg)
+	err = s.Wait(cmd.Context())
+	if err == nil {
+		fmt.Fprintf(stderr, "lamb: stopping; invocations in flight have %s\n", cfg.Drain)
+	}
+	if closeErr := s.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// printStart says what is in force, so that nobody has to guess.
+func printStart(w io.Writer, s *server.Server, cfg server.Config) {
+	fp := s.Fingerprint()
+	var b strings.Builder
+	fmt.Fprintf(&b, "lamb %s serves the Lambda API at %s\n", cfg.Version, s.URL())
+	store := s.DataDir()
+	if cfg.Ephemeral {
+		store += " (removed at the end)"
+	}
+	fmt.Fprintf(&b, "  data       %s\n", store)
+	fmt.Fprintf(&b, "  account    %s, region %s\n", cfg.Account, cfg.Region)
+	isolation := "none: functions run as you, with your files and your network"
+	if fp.Isolation {
+		isolation = "functions cannot reach this host or each other"
+	}
+	fmt.Fprintf(&b, "  sandbox    %s; isolation: %s\n", fp.Name, isolation)
+	fmt.Fprintf(&b, "  limits     memory %s, CPU %s, processes %s, /tmp size %s; network: %s\n",
+		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), fp.Network)
+	for _, m := range fp.Missing {
+		fmt.Fprintf(&b, "             - %s\n", m)
+	}
+	fmt.Fprintf(&b, "  functions  may call the Lambda API to: %s\n", cfg.Access)
+	if cfg.Insecure {
+		b.WriteString("  WARNING    --insecure: everyone who can connect to this address can run code here\n")
+	}
+	fmt.Fprintf(&b, "  try        aws --endpoint-url %s lambda list-functions\n", s.URL())
+	_, _ = io.WriteString(w, b.String()) // a closed stderr is no reason to stop
+}
+
+func enforced(is bool) string {
+	if is {
+		return "enforced"
+	}
+	return "not enforced"
+}
+
+func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: use text or json", format)
+}

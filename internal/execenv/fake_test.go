@@ -1,0 +1,267 @@
+package execenv
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// script is a runtime: it talks to the Runtime API until ctx ends, and its
+// return value is how the process exited.
+type script func(ctx context.Context, rt *fakeRuntime) sandbox.Exit
+
+// fakeSandbox runs scripts in goroutines instead of programs in processes.
+type fakeSandbox struct {
+	t        *testing.T
+	listener net.Listener
+	lives    []script // one per start; the last is used again
+
+	mu      sync.Mutex
+	starts  int
+	running map[*fakeProc]struct{}
+	startAs error // Start fails with this
+}
+
+func newFakeSandbox(t *testing.T, lives ...script) *fakeSandbox {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fakeSandbox{t: t, listener: l, lives: lives, running: make(map[*fakeProc]struct{})}
+}
+
+func (s *fakeSandbox) Paths() sandbox.Paths {
+	return sandbox.Paths{Task: "/var/task", Opt: "/opt", Runtime: "/var/runtime", Lang: "/var/lang", Tmp: "/tmp"}
+}
+func (s *fakeSandbox) Listener() net.Listener       { return s.listener }
+func (s *fakeSandbox) Address() string              { return s.listener.Addr().String() }
+func (s *fakeSandbox) Flush()                       {}
+func (s *fakeSandbox) Freeze(context.Context) error { return sandbox.ErrUnsupported }
+func (s *fakeSandbox) Thaw(context.Context) error   { return sandbox.ErrUnsupported }
+func (s *fakeSandbox) Usage() (sandbox.Usage, error) {
+	return sandbox.Usage{MemoryPeakBytes: 36 << 20}, nil
+}
+
+func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.startAs != nil {
+		return nil, s.startAs
+	}
+	run := s.lives[min(s.starts, len(s.lives)-1)]
+	s.starts++
+	procCtx, cancel := context.WithCancel(context.Background())
+	transport := &http.Transport{}
+	proc := &fakeProc{cancel: cancel, done: make(chan struct{})}
+	s.running[proc] = struct{}{}
+	rt := &fakeRuntime{t: s.t, base: "http://" + s.Address() + "/2018-06-01/runtime/", client: &http.Client{Transport: transport}, ctx: procCtx, out: p.Stdout}
+	go func() {
+		exit := run(procCtx, rt)
+		transport.CloseIdleConnections()
+		if procCtx.Err() != nil {
+			exit = sandbox.Exit{Code: -1, Signal: syscall.SIGKILL}
+		}
+		proc.exit = exit
+		close(proc.done)
+	}()
+	return proc, nil
+}
+
+func (s *fakeSandbox) Kill(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.running {
+		p.cancel()
+		<-p.done
+		delete(s.running, p)
+	}
+	return nil
+}
+
+func (s *fakeSandbox) Close() error {
+	_ = s.Kill(context.Background())
+	return s.listener.Close()
+}
+
+func (s *fakeSandbox) started() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.starts
+}
+
+type fakeProc struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	exit   sandbox.Exit
+}
+
+func (p *fakeProc) Done() <-chan struct{}       { return p.done }
+func (p *fakeProc) Exit() sandbox.Exit          { return p.exit }
+func (p *fakeProc) Signal(syscall.Signal) error { return nil }
+
+// fakeRuntime is a client of the Runtime API.
+type fakeRuntime struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+	ctx    context.Context
+	out    io.Writer
+}
+
+// answer is a response of the API.
+type answer struct {
+	status int
+	body   string
+	header http.Header
+}
+
+func (rt *fakeRuntime) do(method, path, body string, header ...string) answer {
+	req, err := http.NewRequestWithContext(rt.ctx, method, rt.base+path, strings.NewReader(body))
+	if err != nil {
+		rt.t.Error(err)
+		return answer{}
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := rt.client.Do(req)
+	if err != nil {
+		return answer{}
+	}
+	defer resp.Body.Close()
+	b, _ := io.ReadAll(resp.Body)
+	return answer{resp.StatusCode, string(b), resp.Header}
+}
+
+// next asks for an event; ok is false when the runtime is being ended.
+func (rt *fakeRuntime) next() (id, event string, ok bool) {
+	a := rt.do(http.MethodGet, "invocation/next", "")
+	return a.header.Get("Lambda-Runtime-Aws-Request-Id"), a.body, a.status == http.StatusOK
+}
+
+func (rt *fakeRuntime) respond(id, body string, header ...string) answer {
+	return rt.do(http.MethodPost, "invocation/"+id+"/response", body, header...)
+}
+
+func (rt *fakeRuntime) fail(id, body string, header ...string) answer {
+	return rt.do(http.MethodPost, "invocation/"+id+"/error", body, header...)
+}
+
+func (rt *fakeRuntime) initError(body string, header ...string) answer {
+	return rt.do(http.MethodPost, "init/error", body, header...)
+}
+
+// serve answers events with f until the runtime is ended.
+func serve(f func(rt *fakeRuntime, id, event string)) script {
+	return func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
+		for {
+			id, event, ok := rt.next()
+			if !ok {
+				return sandbox.Exit{}
+			}
+			f(rt, id, event)
+		}
+	}
+}
+
+// echo answers with the event.
+var echo = serve(func(rt *fakeRuntime, id, event string) { rt.respond(id, event) })
+
+// exits ends at once.
+func exits(code int) script {
+	return func(context.Context, *fakeRuntime) sandbox.Exit { return sandbox.Exit{Code: code} }
+}
+
+// hangs never asks for an event.
+func hangs(ctx context.Context, _ *fakeRuntime) sandbox.Exit {
+	<-ctx.Done()
+	return sandbox.Exit{}
+}
+
+// logLines collects an environment's log.
+type logLines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logLines) Line(_ time.Time, line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Write(line)
+}
+
+func (l *logLines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// harness is an environment on a fake sandbox.
+type harness struct {
+	*Environment
+	t        *testing.T
+	sandbox  *fakeSandbox
+	logs     *logLines
+	released chan struct{}
+}
+
+func newHarness(t *testing.T, c clock.Clock, lives ...script) *harness {
+	t.Helper()
+	h := &harness{t: t, sandbox: newFakeSandbox(t, lives...), logs: &logLines{}, released: make(chan struct{}, 100)}
+	h.Environment = New(Config{
+		ID: "env-1", Sandbox: h.sandbox, Logs: h.logs, Clock: c,
+		Program:  Program{Path: "/var/task/bootstrap"},
+		Released: func(*Environment) { h.released <- struct{}{} },
+		Version: &function.Version{
+			Key:     function.Key{Partition: "aws", Account: "000000000000", Region: "us-east-1", Name: "f"},
+			Version: function.Latest,
+			Config:  function.Config{Runtime: "provided.al2023", TimeoutSecs: 3, MemoryMB: 128},
+		},
+	})
+	t.Cleanup(func() {
+		if err := h.Environment.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return h
+}
+
+// init runs the init phase and fails the test if it could not.
+func (h *harness) init() *harness {
+	h.t.Helper()
+	if err := h.Environment.Init(); err != nil {
+		h.t.Fatalf("Init: %v", err)
+	}
+	return h
+}
+
+// invoke runs one invocation to its end and returns it.
+func (h *harness) invoke(id, event string) *Invocation {
+	h.t.Helper()
+	inv := h.begin(id, event)
+	<-inv.Answered()
+	<-inv.Finished()
+	<-h.released
+	return inv
+}
+
+func (h *harness) begin(id, event string) *Invocation {
+	h.t.Helper()
+	inv := NewInvocation(testEvent(id, event), nil)
+	if err := h.Environment.Invoke(inv); err != nil {
+		h.t.Fatalf("Invoke: %v", err)
+	}
+	return inv
+}

@@ -1,0 +1,206 @@
+// Package launcher makes execution environments for versions: it finds the
+// code, the runtime and a sandbox, mints the credentials, builds the
+// variables, and gives everything back when the environment closes.
+package launcher
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/lambhq/lamb/internal/artifact"
+	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/execenv"
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/pool"
+	"github.com/lambhq/lamb/internal/runtimes"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// maxFiles is the number of open files a function may have, as on AWS;
+// maxProcesses the number of its processes and threads.
+const (
+	maxFiles     = 1024
+	maxProcesses = 1024
+)
+
+// Config is what a Launcher is made from. All but Clock and Log are required;
+// OtherEndpoint may be empty.
+type Config struct {
+	Artifacts *artifact.Store
+	Runtimes  *runtimes.Resolver
+	Sandboxes sandbox.Provider
+	Keyring   *auth.Keyring
+	// Access is what the minted credentials may do.
+	Access auth.Access
+	// Logs makes the destination of one environment's log.
+	Logs func(v *function.Version, stream string) execenv.Logs
+	// LambdaEndpoint is where functions reach the Lambda API, OtherEndpoint
+	// where the other AWS services are.
+	LambdaEndpoint, OtherEndpoint string
+	Clock                         clock.Clock
+	Log                           *slog.Logger
+}
+
+// Launcher makes environments.
+type Launcher struct{ cfg Config }
+
+// New makes a Launcher.
+func New(cfg Config) *Launcher {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.System
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Launcher{cfg: cfg}
+}
+
+// environment is an execution environment with what was lent to it.
+type environment struct {
+	*execenv.Environment
+	undo []func()
+}
+
+// Close implements pool.Environment.
+func (e *environment) Close() error {
+	err := e.Environment.Close()
+	e.giveBack()
+	return err
+}
+
+func (e *environment) giveBack() {
+	for i := len(e.undo) - 1; i >= 0; i-- {
+		e.undo[i]()
+	}
+	e.undo = nil
+}
+
+// Launch makes an environment for a version; see pool.Config.Launch. What the
+// function's owner can mend (no bootstrap, no interpreter, code for another
+// processor) is not an error here but a function error of every invocation.
+func (l *Launcher) Launch(ctx context.Context, v *function.Version, released func()) (pool.Environment, error) {
+	e := &environment{}
+	if err := l.launch(ctx, v, e, released); err != nil {
+		e.giveBack()
+		return nil, fmt.Errorf("launch %s: %w", v.Key.QualifiedARN(v.Version), err)
+	}
+	return e, nil
+}
+
+func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environment, released func()) error {
+	run := v.Runs()
+	tree, err := l.cfg.Artifacts.Tree(ctx, run.Code.SHA256)
+	if err != nil {
+		return err
+	}
+	e.undo = append(e.undo, tree.Release)
+
+	rt, failure, err := l.runtime(ctx, run.Config)
+	if err != nil {
+		return err
+	}
+	id := newID()
+	box, err := l.cfg.Sandboxes.Create(ctx, sandbox.Spec{
+		ID: id, Task: tree.Path, Runtime: rt.Dir, Lang: rt.Lang,
+		MemoryMB: run.Config.MemoryMB, TmpMB: run.Config.TmpMB,
+		MaxProcesses: maxProcesses, MaxFiles: maxFiles,
+	})
+	if err != nil {
+		return err
+	}
+	var program execenv.Program
+	if failure == nil {
+		program, failure = command(rt, run.Config, box.Paths(), tree.Path)
+	}
+	creds := l.cfg.Keyring.Mint(auth.Owner{
+		Environment: id, Partition: v.Key.Partition, Account: v.Key.Account,
+		Region: v.Key.Region, Name: v.Key.Name, Access: l.cfg.Access,
+	})
+	e.undo = append(e.undo, func() { l.cfg.Keyring.Revoke(creds.AccessKeyID) })
+
+	stream := streamName(l.cfg.Clock.Now(), v, run.Config)
+	e.Environment = execenv.New(execenv.Config{
+		ID: id, Version: v, Sandbox: box, Program: program, ProgramFailure: failure,
+		Env: execenv.Variables(execenv.VariablesInput{
+			Version: v, Paths: box.Paths(), RuntimeAPI: box.Address(), LogStream: stream,
+			Language:       rt.Env(box.Paths()),
+			Credentials:    execenv.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken},
+			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
+		}),
+		Logs:     l.cfg.Logs(v, stream),
+		Released: func(*execenv.Environment) { released() },
+		Clock:    l.cfg.Clock,
+		Log:      l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
+	})
+	return nil
+}
+
+// runtime finds the interpreter, or says why there is none.
+func (l *Launcher) runtime(ctx context.Context, c function.Config) (*runtimes.Runtime, *execenv.ProgramFailure, error) {
+	rt, err := l.cfg.Runtimes.Resolve(ctx, c.Runtime)
+	var missing *runtimes.Error
+	switch {
+	case errors.As(err, &missing):
+		return &runtimes.Runtime{ID: c.Runtime}, &execenv.ProgramFailure{Type: "Runtime.InvalidEntrypoint", Cause: missing.Text}, nil
+	case err != nil:
+		return nil, nil, err
+	}
+	return rt, nil, nil
+}
+
+// command is the runtime's command line inside the sandbox.
+func command(rt *runtimes.Runtime, c function.Config, p sandbox.Paths, task string) (execenv.Program, *execenv.ProgramFailure) {
+	if rt.Interpreter == "" {
+		bootstrap := filepath.Join(task, "bootstrap")
+		if info, err := os.Stat(bootstrap); err != nil || !info.Mode().IsRegular() {
+			return execenv.Program{}, execenv.InvalidEntrypoint()
+		}
+		if why := foreignBinary(bootstrap, runtime.GOOS, runtime.GOARCH); why != "" {
+			return execenv.Program{}, &execenv.ProgramFailure{Type: "Runtime.InvalidEntrypoint", Cause: why}
+		}
+		return execenv.Program{Path: filepath.Join(p.Task, "bootstrap")}, nil
+	}
+	interpreter := filepath.Join(p.Lang, rt.Interpreter)
+	program := filepath.Join(p.Runtime, rt.Program)
+	if wrapper := c.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
+		return execenv.Program{Path: inside(wrapper, p), Args: []string{interpreter, program}}, nil
+	}
+	return execenv.Program{Path: interpreter, Args: []string{program}}, nil
+}
+
+// inside maps a path under AWS's folders to where a sandbox without a file
+// system of its own shows them.
+func inside(path string, p sandbox.Paths) string {
+	for aws, here := range map[string]string{"/var/task/": p.Task, "/opt/": p.Opt} {
+		if rest, ok := strings.CutPrefix(path, aws); ok {
+			return filepath.Join(here, rest)
+		}
+	}
+	return path
+}
+
+// streamName names an environment's log stream as the service does.
+func streamName(now time.Time, v *function.Version, c function.Config) string {
+	name := ""
+	if c.Logging.Group != "/aws/lambda/"+v.Key.Name {
+		name = v.Key.Name // a group that functions share
+	}
+	return now.UTC().Format("2006/01/02/") + name + "[" + v.Version + "]" + newID()
+}
+
+// newID is 32 random hex digits.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

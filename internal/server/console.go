@@ -1,0 +1,116 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/lambhq/lamb/internal/execenv"
+	"github.com/lambhq/lamb/internal/function"
+)
+
+// maxConsole bounds the log lines that wait for a slow terminal.
+const maxConsole = 1 << 20
+
+// console writes the functions' logs to lamb's own output, each line with the
+// function's name in front. A slow terminal never delays a function: what
+// does not fit is dropped, and the drop is told.
+type console struct {
+	out  io.Writer
+	wake chan struct{} // has a token when there is something to write
+	done chan struct{} // closed when the writer has ended
+
+	mu      sync.Mutex
+	pending []byte
+	dropped int
+	closed  bool
+}
+
+// newConsole starts the writer; close ends it.
+func newConsole(out io.Writer) *console {
+	c := &console{out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go c.run()
+	return c
+}
+
+// logs is the destination of one environment's log.
+func (c *console) logs(v *function.Version, _ string) execenv.Logs {
+	name := v.Key.Name
+	if v.Version != function.Latest {
+		name += ":" + v.Version
+	}
+	return consoleLogs{c, []byte("[" + name + "] ")}
+}
+
+type consoleLogs struct {
+	c      *console
+	prefix []byte
+}
+
+// Line implements execenv.Logs.
+func (l consoleLogs) Line(_ time.Time, line []byte) {
+	c := l.c
+	c.mu.Lock()
+	if c.closed || len(c.pending)+len(l.prefix)+len(line) > maxConsole {
+		c.dropped++
+		c.mu.Unlock()
+		return
+	}
+	c.pending = append(append(c.pending, l.prefix...), harmless(line)...)
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// harmless takes the control characters out of a line that would let a
+// function draw on the operator's terminal. Colours pass in no form.
+func harmless(line []byte) []byte {
+	if bytes.IndexFunc(line, isControl) < 0 {
+		return line
+	}
+	return bytes.Map(func(r rune) rune {
+		if isControl(r) {
+			return '�'
+		}
+		return r
+	}, line)
+}
+
+func isControl(r rune) bool {
+	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r < 0xa0
+}
+
+func (c *console) run() {
+	defer close(c.done)
+	var batch []byte
+	for range c.wake {
+		c.mu.Lock()
+		batch, c.pending = c.pending, batch[:0]
+		dropped, closed := c.dropped, c.closed
+		c.dropped = 0
+		c.mu.Unlock()
+		_, _ = c.out.Write(batch) // a terminal that is gone is nobody's error
+		if dropped > 0 && !closed {
+			fmt.Fprintf(c.out, "lamb: %d log lines were dropped because the output is slow\n", dropped)
+		}
+		if closed {
+			return
+		}
+	}
+}
+
+// close writes what is left and ends the writer.
+func (c *console) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	<-c.done
+}

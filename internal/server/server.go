@@ -1,0 +1,374 @@
+// Package server is the composition root: it builds every part of lamb from
+// one Config, owns their lifetimes and the order in which they close.
+//
+//	datadir ▶ store ▶ artifacts ▶ catalog ▶ sandboxes ▶ launcher ▶ pool ▶ invoke ┐
+//	                                     └▶ control ──────────────────────────────┴▶ gateway ▶ listener
+//
+// Close goes the other way: no new connections, the invocations in flight
+// come to their end or to the deadline, environments and sandboxes, then what
+// holds the records.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/lambhq/lamb/internal/api"
+	"github.com/lambhq/lamb/internal/artifact"
+	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/catalog"
+	"github.com/lambhq/lamb/internal/control"
+	"github.com/lambhq/lamb/internal/datadir"
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/gateway"
+	"github.com/lambhq/lamb/internal/invoke"
+	"github.com/lambhq/lamb/internal/launcher"
+	"github.com/lambhq/lamb/internal/pool"
+	"github.com/lambhq/lamb/internal/runtimes"
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/process"
+	"github.com/lambhq/lamb/internal/store"
+)
+
+// Defaults of Config.
+const (
+	DefaultListen  = "127.0.0.1:3001"
+	DefaultRegion  = "us-east-1"
+	DefaultAccount = "000000000000"
+	DefaultDrain   = 30 * time.Second
+	// DefaultMemoryReserve is the available memory under which no
+	// environment is started.
+	DefaultMemoryReserve = 256 << 20
+)
+
+// Config is what a server is made from. Zero values mean the defaults above
+// and of the packages that use them.
+type Config struct {
+	// Listen is HOST:PORT; port 0 picks a free one.
+	Listen string
+	// DataDir holds everything that lasts; datadir.Default when empty.
+	DataDir string
+	// Ephemeral keeps everything in a temporary folder instead.
+	Ephemeral bool
+	// Region is where credentials without a region of their own act, and
+	// Account the account of keys that name none.
+	Region, Account string
+	// AWSEndpoint is where functions find the other AWS services; may be empty.
+	AWSEndpoint string
+	// Insecure allows to listen off loopback without access keys.
+	Insecure bool
+	// Hosts are further names by which lamb may be called.
+	Hosts []string
+	// Access is what functions may do with their credentials.
+	Access auth.Access
+	// Interpreters and SDKDir: see runtimes.Options.
+	Interpreters map[string]string
+	SDKDir       string
+	// KeepAlive is how long an idle environment is kept, Concurrency the
+	// invocations in flight per account and region; see pool.Config.
+	KeepAlive   time.Duration
+	Concurrency int
+	// MemoryReserve is in bytes; negative switches the check off.
+	MemoryReserve int64
+	// Drain is how long Close waits for invocations in flight.
+	Drain time.Duration
+	// FunctionLogs takes the functions' log lines; nil discards them.
+	FunctionLogs io.Writer
+	// Log takes lamb's own messages; nil discards them.
+	Log *slog.Logger
+	// Version is lamb's.
+	Version string
+}
+
+func (c *Config) setDefaults() error {
+	def := func(p *string, v string) {
+		if *p == "" {
+			*p = v
+		}
+	}
+	def(&c.Listen, DefaultListen)
+	def(&c.Region, DefaultRegion)
+	def(&c.Account, DefaultAccount)
+	if c.Access == "" {
+		c.Access = auth.AccessInvoke
+	}
+	if c.Drain == 0 {
+		c.Drain = DefaultDrain
+	}
+	if c.MemoryReserve == 0 {
+		c.MemoryReserve = DefaultMemoryReserve
+	}
+	if c.FunctionLogs == nil {
+		c.FunctionLogs = io.Discard
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if !auth.IsAccountID(c.Account) {
+		return fmt.Errorf("account id %q is not 12 digits", c.Account)
+	}
+	if !auth.ValidRegion(c.Region) {
+		return fmt.Errorf("region %q is not a region's name", c.Region)
+	}
+	return nil
+}
+
+// Server is a running lamb.
+type Server struct {
+	cfg      Config
+	listener net.Listener
+	http     *http.Server
+	served   chan error // what http.Serve returned
+	ready    atomic.Bool
+
+	dir       *datadir.Dir
+	db        *store.DB
+	artifacts *artifact.Store
+	catalog   *catalog.Catalog
+	sandboxes sandbox.Provider
+	console   *console
+	control   *control.Control
+	pool      *pool.Pool
+	invoke    *invoke.Service
+	links     *auth.Links
+	keyring   *auth.Keyring
+	registry  *prometheus.Registry
+
+	// undo closes what has been opened, in reverse order.
+	undo []func() error
+}
+
+// Start builds a server and begins to serve. On an error nothing is left open.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	if err := gateway.ListenPolicy(cfg.Listen, cfg.Insecure, false); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, served: make(chan error, 1), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
+	for _, open := range []func(context.Context) error{s.listen, s.openState, s.openExecution, s.openFrontDoor} {
+		if err := open(ctx); err != nil {
+			return nil, errors.Join(err, s.closeAll())
+		}
+	}
+	s.ready.Store(true)
+	go func() { s.served <- s.http.Serve(s.listener) }()
+	return s, nil
+}
+
+func (s *Server) onClose(f func() error) { s.undo = append(s.undo, f) }
+
+func (s *Server) closeAll() error {
+	var errs []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		errs = append(errs, s.undo[i]())
+	}
+	s.undo = nil
+	return errors.Join(errs...)
+}
+
+// listen comes first: a port in use is the most common mistake, and must not
+// cost a migration.
+func (s *Server) listen(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Listen)
+	if isAddressInUse(err) {
+		return fmt.Errorf("%s is in use by another program: stop it, or choose another address with --listen", s.cfg.Listen)
+	}
+	if err != nil {
+		return err
+	}
+	s.listener = l
+	s.onClose(func() error {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// openState opens what lasts: folder, records, code, and their snapshots.
+func (s *Server) openState(ctx context.Context) (err error) {
+	if s.dir, err = openDir(s.cfg); err != nil {
+		return err
+	}
+	s.onClose(s.dir.Close)
+	if s.db, err = store.Open(ctx, store.Options{Path: s.dir.State(), Log: s.cfg.Log}); err != nil {
+		return err
+	}
+	s.onClose(s.db.Close)
+	s.artifacts, err = artifact.Open(artifact.Options{Dir: s.dir.Code(), CacheDir: s.dir.Cache(), Log: s.cfg.Log})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.artifacts.Close)
+	if s.catalog, err = catalog.Load(ctx, s.db); err != nil {
+		return err
+	}
+	s.onClose(func() error { s.catalog.Close(); return nil })
+
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	if key, err = s.db.SetSettingOnce(ctx, "link-key", key); err != nil {
+		return err
+	}
+	s.links, err = auth.NewLinks(key)
+	return err
+}
+
+func openDir(cfg Config) (*datadir.Dir, error) {
+	opts := datadir.Options{Log: cfg.Log}
+	if cfg.Ephemeral {
+		return datadir.Temporary(opts)
+	}
+	path := cfg.DataDir
+	if path == "" {
+		var err error
+		if path, err = datadir.Default(); err != nil {
+			return nil, err
+		}
+	}
+	return datadir.Open(path, opts)
+}
+
+// openExecution opens what runs functions.
+func (s *Server) openExecution(context.Context) error {
+	provider, err := process.New(process.Config{WorkDir: s.dir.Sandboxes(), Logger: s.cfg.Log})
+	if err != nil {
+		return err
+	}
+	s.sandboxes = provider
+	s.onClose(provider.Close)
+	s.console = newConsole(s.cfg.FunctionLogs)
+	s.onClose(func() error { s.console.close(); return nil })
+
+	launch := launcher.New(launcher.Config{
+		Artifacts: s.artifacts, Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
+		Runtimes: runtimes.New(runtimes.Options{
+			Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: s.cfg.Interpreters,
+			SDKDir: s.cfg.SDKDir, Dir: filepath.Join(s.dir.Cache(), "runtimes"), Log: s.cfg.Log,
+		}),
+		Logs:           s.console.logs,
+		LambdaEndpoint: s.URL(), OtherEndpoint: s.cfg.AWSEndpoint,
+		Log: s.cfg.Log,
+	})
+	poolCfg := pool.Config{
+		Launch: launch.Launch, Limit: s.cfg.Concurrency, KeepAlive: s.cfg.KeepAlive,
+		AvailableMemory: availableMemory, MemoryReserve: s.cfg.MemoryReserve, Log: s.cfg.Log,
+	}
+	if s.cfg.MemoryReserve < 0 {
+		poolCfg.AvailableMemory = nil
+	}
+	s.pool = pool.New(poolCfg)
+	s.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+		defer cancel()
+		return s.pool.Close(ctx)
+	})
+	stop := s.catalog.OnChange(func(c store.Change) { s.pool.Changed(c.Key, c.Version, c.New) })
+	s.onClose(func() error { stop(); return nil })
+	s.invoke = invoke.New(invoke.Config{
+		Catalog: s.catalog, Slots: s.pool, Observe: newMetrics(s.registry, s.pool).observe, Log: s.cfg.Log,
+	})
+	return nil
+}
+
+// openFrontDoor opens the API.
+func (s *Server) openFrontDoor(ctx context.Context) error {
+	s.control = control.New(control.Config{
+		Store: s.db, Artifacts: s.artifacts, CodeLocation: s.codeLocation, Log: s.cfg.Log,
+		Limits: control.Limits{ConcurrentExecutions: s.cfg.Concurrency},
+	})
+	s.control.Start()
+	s.onClose(func() error { s.control.Close(); return nil })
+	if err := s.artifacts.Collect(ctx, s.db.CodeReferences); err != nil {
+		s.cfg.Log.Warn("unused code could not be removed", "err", err)
+	}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g, err := gateway.New(gateway.Config{
+		Service: s.control,
+		Raw:     map[string]gateway.RawHandler{"Invoke": s.invoke.Serve},
+		Keyring: s.keyring, Account: s.cfg.Account, Hosts: s.cfg.Hosts, Insecure: s.cfg.Insecure,
+		SpoolDir: s.dir.Spool(), Ready: s.ready.Load, Version: s.cfg.Version, Registry: s.registry,
+		Links: s.links, Code: s.openCode, Log: s.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.http = gateway.NewServer(g, s.cfg.Log)
+	s.onClose(func() error {
+		s.ready.Store(false)
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+		defer cancel()
+		if err := s.http.Shutdown(ctx); err != nil {
+			return errors.Join(fmt.Errorf("requests were cut off: %w", err), s.http.Close())
+		}
+		return nil
+	})
+	return nil
+}
+
+// codeLocation is the link to a version's zip.
+func (s *Server) codeLocation(ctx context.Context, v *function.Version) (string, error) {
+	host := api.CallerFrom(ctx).Host
+	if host == "" {
+		host = s.listener.Addr().String()
+	}
+	return "http://" + host + s.links.Sign(gateway.CodePrefix+v.Code.SHA256, time.Now()), nil
+}
+
+// openCode opens what such a link names.
+func (s *Server) openCode(_ context.Context, parts []string) (io.ReadSeekCloser, error) {
+	if len(parts) != 1 {
+		return nil, fs.ErrNotExist
+	}
+	z, err := s.artifacts.OpenZip(parts[0])
+	if errors.Is(err, artifact.ErrNotFound) {
+		return nil, fs.ErrNotExist
+	}
+	return z, err
+}
+
+// URL is where this machine reaches the server.
+func (s *Server) URL() string {
+	addr := s.listener.Addr().(*net.TCPAddr)
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}
+
+// Fingerprint says what isolation is in force.
+func (s *Server) Fingerprint() sandbox.Fingerprint { return s.sandboxes.Fingerprint() }
+
+// DataDir is where the server keeps its data.
+func (s *Server) DataDir() string { return s.dir.Path() }
+
+// Wait returns when ctx ends or the server fails; Close must follow.
+func (s *Server) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.served:
+		return fmt.Errorf("server stopped: %w", err)
+	}
+}
+
+// Close drains and closes everything. The error says what was cut off.
+func (s *Server) Close() error { return s.closeAll() }
