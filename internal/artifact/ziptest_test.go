@@ -8,9 +8,13 @@ import (
 	"encoding/hex"
 	"io"
 	"io/fs"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lambhq/lamb/internal/artifact"
+	"github.com/lambhq/lamb/internal/vfs"
 )
 
 // entry is a file to zip. mode is the Unix mode with its type.
@@ -74,7 +78,7 @@ func open(t testing.TB, change func(*artifact.Options)) *artifact.Store {
 		}
 		// Trees are read-only, which t.TempDir cannot remove when the test
 		// does not run as root.
-		if err := s.Collect(context.Background(), references()); err != nil {
+		if err := vfs.RemoveTree(opts.CacheDir); err != nil {
 			t.Error(err)
 		}
 	})
@@ -99,4 +103,28 @@ func references(digests ...string) func(context.Context) (map[string]bool, error
 		}
 		return refs, nil
 	}
+}
+
+// gate is a place where a file system stops.
+type gate struct {
+	opening chan struct{} // is sent to when an Open has begun
+	goOn    chan struct{} // closed to let every Open go on
+}
+
+// slowFS stops at its gate, if it has one, when a file is opened.
+type slowFS struct {
+	vfs.FS
+	gate atomic.Pointer[gate]
+}
+
+func (s *slowFS) Open(name string) (vfs.File, error) {
+	if g := s.gate.Load(); g != nil {
+		g.opening <- struct{}{}
+		<-g.goOn
+	}
+	return s.FS.Open(name)
+}
+
+func sortedJoin(words []string) string {
+	return strings.Join(slices.Sorted(slices.Values(words)), " ")
 }
