@@ -30,7 +30,7 @@ func (r *Resolver) candidates(lang *language) []candidate {
 	var found []candidate
 	seen := map[string]bool{}
 	add := func(c candidate) {
-		if !seen[c.path] && isExecutable(c.path) {
+		if !seen[c.path] && isExecutable(c.path) && !opensDialog(c.path) {
 			seen[c.path] = true
 			c.shim = isShim(lang, c.path)
 			found = append(found, c)
@@ -109,6 +109,13 @@ func isExecutable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
+// opensDialog: without Apple's developer tools this program asks the person at
+// the screen to install them. Where they are installed, Python is in their
+// folder (see systemDirs).
+func opensDialog(path string) bool {
+	return runtime.GOOS == "darwin" && path == "/usr/bin/python3"
+}
+
 // isShim tells version managers' wrappers: they are scripts, are in a folder
 // of shims, or are links to the manager's own program.
 func isShim(lang *language, path string) bool {
@@ -119,7 +126,7 @@ func isShim(lang *language, path string) bool {
 	if err != nil {
 		return true
 	}
-	if filepath.Base(filepath.Dir(real)) == "shims" || !strings.HasPrefix(filepath.Base(real), lang.family[:4]) {
+	if filepath.Base(filepath.Dir(real)) == "shims" || !strings.HasPrefix(filepath.Base(real), lang.binary) {
 		return true
 	}
 	f, err := os.Open(real)
@@ -144,7 +151,7 @@ func pythonManagers(home string, getenv func(string) string) []string {
 		roots = append(roots, "/opt/homebrew/opt/python@*", "/usr/local/opt/python@*",
 			"/Library/Frameworks/Python.framework/Versions/3.*")
 	}
-	patterns := underHome(home, roots, "bin/python3")
+	patterns := absolute(roots, "bin/python3")
 	if runtime.GOOS == "darwin" { // Homebrew's versioned formulae have only versioned names
 		patterns = append(patterns, "/opt/homebrew/opt/python@*/bin/python3.*[0-9]")
 	}
@@ -166,7 +173,7 @@ func nodeManagers(home string, getenv func(string) string) []string {
 	if runtime.GOOS == "darwin" {
 		roots = append(roots, "/opt/homebrew/opt/node@*", "/usr/local/opt/node@*")
 	}
-	return underHome(home, roots, "bin/node")
+	return absolute(roots, "bin/node")
 }
 
 func dataHome(home string, getenv func(string) string) string {
@@ -181,8 +188,9 @@ func or(configured, base, name string) string {
 	return filepath.Join(base, name)
 }
 
-// underHome drops relative patterns, which an unknown home folder leaves.
-func underHome(home string, roots []string, bin string) []string {
+// absolute appends bin to each root and drops relative ones, which an unknown
+// home folder leaves.
+func absolute(roots []string, bin string) []string {
 	var patterns []string
 	for _, root := range roots {
 		if filepath.IsAbs(root) {
@@ -195,7 +203,7 @@ func underHome(home string, roots []string, bin string) []string {
 func systemDirs() []string {
 	dirs := []string{"/usr/local/bin", "/usr/bin", "/bin"}
 	if runtime.GOOS == "darwin" {
-		return append([]string{"/opt/homebrew/bin"}, dirs...)
+		return append([]string{"/opt/homebrew/bin", "/Library/Developer/CommandLineTools/usr/bin"}, dirs...)
 	}
 	return append(dirs, "/home/linuxbrew/.linuxbrew/bin", "/snap/bin")
 }

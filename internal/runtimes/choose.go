@@ -3,24 +3,14 @@ package runtimes
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sort"
 )
 
 // choose finds the interpreter for an identifier.
 func (r *Resolver) choose(ctx context.Context, id identifier) (*interpreter, error) {
-	for _, key := range []string{id.text, id.family} {
-		path := r.opts.Interpreters[key]
-		if path == "" {
-			continue
-		}
-		found, err := r.probe(ctx, id.lang, path)
-		if err == nil && !usable(id.lang, found) {
-			err = fmt.Errorf("it is version %s", found.version)
-		}
-		if err != nil {
-			return nil, &Error{id.text, fmt.Sprintf("the interpreter configured for %s, %s, cannot be used: %v", key, path, err), ErrNotInstalled}
-		}
-		return found, nil
+	if key, path := r.configured(id); path != "" {
+		return r.chooseConfigured(ctx, id, key, path)
 	}
 	s := search{r: r, id: id, candidates: r.candidates(id.lang), probed: map[string]*interpreter{}}
 	if found := s.exact(ctx); found != nil {
@@ -38,6 +28,35 @@ func (r *Resolver) choose(ctx context.Context, id identifier) (*interpreter, err
 			id.lang.title, id.lang.describe(id.series), id.lang.install(id.series), id.text),
 		Kind: ErrNotInstalled,
 	}
+}
+
+// configured returns the path that Options name for an identifier, and under
+// which key.
+func (r *Resolver) configured(id identifier) (key, path string) {
+	for _, key := range []string{id.text, id.family} {
+		if path := r.opts.Interpreters[key]; path != "" {
+			return key, path
+		}
+	}
+	return "", ""
+}
+
+func (r *Resolver) chooseConfigured(ctx context.Context, id identifier, key, path string) (*interpreter, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("the interpreter configured for %s: %w", key, err)
+	}
+	found, err := r.probe(ctx, id.lang, abs)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("asking %s for its version: %w", abs, ctx.Err())
+	}
+	if err == nil && !usable(id.lang, found) {
+		err = fmt.Errorf("it is version %s", found.version)
+	}
+	if err != nil {
+		return nil, &Error{id.text, fmt.Sprintf("the interpreter configured for %s, %s, cannot be used: %v", key, path, err), ErrNotInstalled}
+	}
+	return found, nil
 }
 
 // search is one look through the candidates.

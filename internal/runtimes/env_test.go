@@ -1,6 +1,8 @@
 package runtimes
 
 import (
+	"fmt"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -98,6 +100,31 @@ func TestSDKPaths(t *testing.T) {
 	opts.SDKDir = filepath.Join(tr.home, "sdk")
 	check(New(opts), "nodejs20.x", "sdk/nodejs/node_modules")
 	check(New(opts), "python3.12", "sdk/python")
+}
+
+// A virtual environment that is on PATH or configured brings its packages,
+// though the interpreter is the one that it was made from.
+func TestVirtualEnvironment(t *testing.T) {
+	t.Parallel()
+	base := newestPython(t)
+	venv := filepath.Join(t.TempDir(), "env")
+	if out, err := exec.Command(filepath.Join(base.Lang, base.Interpreter), "-m", "venv", "--without-pip", venv).CombinedOutput(); err != nil {
+		t.Skipf("this Python cannot make virtual environments: %v %s", err, out)
+	}
+	writeTree(t, venv, map[string]string{fmt.Sprintf("lib/python3.%d/site-packages/lambvenvmodule.py", base.actual): "v = 'venv'\n"})
+	opts := host(t).opts
+	opts.Interpreters = map[string]string{"python": filepath.Join(venv, "bin/python")}
+	rt, err := New(opts).Resolve(t.Context(), base.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rt.Lang != base.Lang || rt.Interpreter != base.Interpreter {
+		t.Errorf("%s %s, want %s %s", rt.Lang, rt.Interpreter, base.Lang, base.Interpreter)
+	}
+	res := program{files: map[string]string{"x.py": "import lambvenvmodule\ndef f(e, c): return lambvenvmodule.v\n"}, handler: "x.f", events: []event{{"1", nil}}}.run(t, rt)
+	if got := res.only(t).body; got != `"venv"` {
+		t.Error(got)
+	}
 }
 
 // Functions import an SDK that lies in SDKDir and not in their code, after

@@ -238,7 +238,12 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	sharedHost = New(Options{Path: filepath.SplitList(os.Getenv("PATH")), Dir: dir})
+	opts := Options{Path: filepath.SplitList(os.Getenv("PATH")), Dir: dir}
+	// LAMB_TEST_NODE is an interpreter of another version to test with.
+	if path := os.Getenv("LAMB_TEST_NODE"); path != "" {
+		opts.Interpreters = map[string]string{"nodejs": path}
+	}
+	sharedHost = New(opts)
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)

@@ -21,6 +21,7 @@ type language struct {
 	title   string // for sentences
 	program string // entry point in the unpacked folder
 	embed   string // folder in the embedded files
+	binary  string // how the names of real interpreters begin
 	oldest  int    // first series that the program runs on
 	// series is the part of a version that a runtime identifier names.
 	series func(version) int
@@ -40,6 +41,7 @@ var python = &language{
 	title:     "Python",
 	program:   "bootstrap.py",
 	embed:     "python",
+	binary:    "python",
 	oldest:    8,
 	series:    func(v version) int { return v.minor },
 	describe:  func(s int) string { return fmt.Sprintf("Python 3.%d", s) },
@@ -57,6 +59,7 @@ var nodejs = &language{
 	title:     "Node.js",
 	program:   "bootstrap.cjs",
 	embed:     "nodejs",
+	binary:    "node",
 	oldest:    12,
 	series:    func(v version) int { return v.major },
 	describe:  func(s int) string { return fmt.Sprintf("Node.js %d", s) },

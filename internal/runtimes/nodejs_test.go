@@ -85,12 +85,12 @@ exports.f = async () => {
 	{name: "console in JSON", code: `
 exports.f = async () => {
   console.debug('no'); console.log('a', 1); console.info({k: 1}); console.error('bad', Object.assign(new Error('boom'), {stack: 'Error: boom\n    at x'}));
-  const o = {}; o.o = o; console.warn(o);
 };`, env: []string{"AWS_LAMBDA_LOG_FORMAT=JSON", "AWS_LAMBDA_LOG_LEVEL=INFO"}, headers: map[string]string{"Lambda-Runtime-Aws-Tenant-Id": "t1"}, body: "null",
 		stdout: `{"timestamp":"<ts>","level":"INFO","requestId":"id-1","tenantId":"t1","message":"a 1"}` + "\n" +
 			`{"timestamp":"<ts>","level":"INFO","requestId":"id-1","tenantId":"t1","message":{"k":1}}` + "\n" +
-			`{"timestamp":"<ts>","level":"ERROR","requestId":"id-1","tenantId":"t1","message":"bad Error: boom\n    at x","errorType":"Error","errorMessage":"boom","stackTrace":["Error: boom","    at x"]}` + "\n" +
-			`{"timestamp":"<ts>","level":"WARN","requestId":"id-1","tenantId":"t1","message":"<ref *1> { o: [Circular *1] }"}` + "\n"},
+			`{"timestamp":"<ts>","level":"ERROR","requestId":"id-1","tenantId":"t1","message":"bad Error: boom\n    at x","errorType":"Error","errorMessage":"boom","stackTrace":["Error: boom","    at x"]}` + "\n"},
+	{name: "circular value in JSON", code: "exports.f = async () => { const o = {}; o.o = o; console.warn(o); };", env: []string{"AWS_LAMBDA_LOG_FORMAT=JSON"}, oldest: 14, body: "null",
+		stdout: `{"timestamp":"<ts>","level":"WARN","requestId":"id-1","message":"<ref *1> { o: [Circular *1] }"}` + "\n"},
 	{name: "context", code: `
 exports.f = async (e, c) => {
   const left = c.getRemainingTimeInMillis();

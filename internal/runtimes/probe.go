@@ -72,7 +72,8 @@ func (r *Resolver) ask(ctx context.Context, path string, args []string) ([]byte,
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	// A wrapper's child may outlive it and hold the pipes.
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
+	// A program that has ended well and left a child behind has answered.
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%s did not answer: %w", path, ctx.Err())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,7 @@ func newTree(t *testing.T, interpreters map[string]string, change func(*Options)
 		Home:       home,
 		Getenv:     func(string) string { return "" },
 		SystemDirs: []string{filepath.Join(home, "usr/bin")},
+		Log:        slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(&opts)
@@ -181,8 +183,17 @@ func TestResolveChoosesInterpreter(t *testing.T) {
 			if got := filepath.Join(rt.Lang, rt.Interpreter); got != filepath.Join(tr.home, c.want) || rt.Version != c.version {
 				t.Errorf("%s of version %s, want %s of %s", got, rt.Version, c.want, c.version)
 			}
-			if rt.Exact == c.warning || (rt.Warning != "") != c.warning {
-				t.Errorf("exact %v, warning %q", rt.Exact, rt.Warning)
+			warning := ""
+			switch {
+			case c.warning && c.configured != nil:
+				warning = tr.home + "/" + c.want + " is configured for python: " + c.ask + " functions run on Python " + c.version
+			case c.warning && rt.Family == "nodejs":
+				warning = "no Node.js 20 on this host: nodejs20.x functions run on Node.js " + c.version
+			case c.warning:
+				warning = "no Python " + strings.TrimPrefix(c.ask, "python") + " on this host: " + c.ask + " functions run on Python " + c.version
+			}
+			if rt.Exact == c.warning || rt.Warning != warning {
+				t.Errorf("exact %v, warning %q, want %q", rt.Exact, rt.Warning, warning)
 			}
 			if info, err := os.Stat(filepath.Join(rt.Dir, rt.Program)); err != nil || info.Mode().Perm() != 0o444 {
 				t.Errorf("program: %v %v", info, err)
@@ -246,6 +257,15 @@ func TestResolveRemembers(t *testing.T) {
 	}
 	fakeInterpreter(t, filepath.Join(tr.home, "usr/bin/python3"), "3.13.1")
 	if rt, err := ask(); err != nil || rt.Version != "3.13.1" || rt.Exact {
+		t.Errorf("%+v, %v", rt, err)
+	}
+	// And the right one comes back.
+	fakeInterpreter(t, path, "3.12.2")
+	if rt, err := ask(); err != nil || rt.Exact {
+		t.Errorf("searched again at once: %+v, %v", rt, err)
+	}
+	now.Advance(DefaultInexact)
+	if rt, err := ask(); err != nil || rt.Version != "3.12.2" {
 		t.Errorf("%+v, %v", rt, err)
 	}
 }

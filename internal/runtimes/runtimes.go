@@ -28,6 +28,10 @@ import (
 // of invocations does not search the disk again for each of them.
 const DefaultRetry = 5 * time.Second
 
+// DefaultInexact is how long another version than the one asked for is
+// remembered: who follows the warning and installs it need not restart lamb.
+const DefaultInexact = time.Minute
+
 // DefaultProbeTimeout bounds one question to an interpreter. Version managers'
 // wrappers are shell scripts and take a good part of a second on a busy host.
 const DefaultProbeTimeout = 10 * time.Second
@@ -131,7 +135,8 @@ type entry struct {
 	turn    chan struct{}
 	runtime *Runtime
 	err     error
-	failed  time.Time // when err was found
+	at      time.Time // when runtime or err was found
+	warned  string    // the last warning that was logged
 }
 
 // New returns a Resolver; nothing is searched or unpacked yet.
@@ -167,8 +172,8 @@ func New(opts Options) *Resolver {
 }
 
 // Resolve returns how to start functions of a runtime identifier. A success is
-// remembered for as long as the interpreter exists, a failure for a few
-// seconds; simultaneous callers share one search. An *Error says in words why
+// remembered for as long as the interpreter exists, one of another version for
+// a minute, a failure for a few seconds; simultaneous callers share one search. An *Error says in words why
 // there is no such runtime here; any other error is the host's.
 func (r *Resolver) Resolve(ctx context.Context, runtimeID string) (*Runtime, error) {
 	id, err := parseID(runtimeID)
@@ -185,22 +190,24 @@ func (r *Resolver) Resolve(ctx context.Context, runtimeID string) (*Runtime, err
 		return nil, fmt.Errorf("resolving runtime %s: %w", runtimeID, ctx.Err())
 	}
 	defer func() { e.turn <- struct{}{} }()
-	if e.runtime != nil && e.runtime.exists() {
+	age := r.opts.Clock.Now().Sub(e.at)
+	if e.runtime != nil && (e.runtime.Exact || age < DefaultInexact) && e.runtime.exists() {
 		return e.runtime, nil
 	}
-	if e.err != nil && r.opts.Clock.Now().Sub(e.failed) < r.opts.Retry {
+	if e.err != nil && age < r.opts.Retry {
 		return nil, e.err
 	}
 	e.runtime, e.err = nil, nil
 	found, err := r.resolve(ctx, id)
 	if err != nil {
 		if ctx.Err() == nil { // a caller who gave up proves nothing
-			e.err, e.failed = err, r.opts.Clock.Now()
+			e.err, e.at = err, r.opts.Clock.Now()
 		}
 		return nil, err
 	}
-	e.runtime = found
-	if found.Warning != "" {
+	e.runtime, e.at = found, r.opts.Clock.Now()
+	if found.Warning != "" && found.Warning != e.warned {
+		e.warned = found.Warning
 		r.log.Warn(found.Warning, "runtime", found.ID, "version", found.Version, "prefix", found.Lang)
 	}
 	return found, nil
@@ -241,8 +248,11 @@ func (r *Resolver) resolve(ctx context.Context, id identifier) (*Runtime, error)
 	}
 	rt.Exact = rt.actual == rt.series
 	if !rt.Exact {
-		rt.Warning = fmt.Sprintf("no %s on this host: %s functions run on %s %s",
-			id.lang.describe(id.series), id.text, id.lang.title, rt.Version)
+		why := "no " + id.lang.describe(id.series) + " on this host"
+		if key, path := r.configured(id); path != "" {
+			why = path + " is configured for " + key
+		}
+		rt.Warning = fmt.Sprintf("%s: %s functions run on %s %s", why, id.text, id.lang.title, rt.Version)
 	}
 	return rt, nil
 }

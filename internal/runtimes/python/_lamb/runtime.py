@@ -28,9 +28,9 @@ def run(here):
     task = os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()
     os.chdir(task)
     sys.path[:] = _search_path(task, here)
-    for stream in (sys.stdout, sys.stderr):
+    for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", line_buffering=True)
+            stream.reconfigure(encoding="utf-8", errors=errors, line_buffering=True)
     client = Client(os.environ["AWS_LAMBDA_RUNTIME_API"])
     current = Current()
     _on_import_of_logging(current)
