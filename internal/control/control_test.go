@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -255,9 +256,16 @@ func (b *bench) settled(name string) *function.Version {
 		if err != nil || len(list) == 0 {
 			b.t.Fatalf("versions of %s: %v, %v", name, list, err)
 		}
+		for _, v := range list {
+			if !revisionID.MatchString(v.RevisionID) {
+				b.t.Errorf("revision id %q", v.RevisionID)
+			}
+		}
 		return list[0], !slices.ContainsFunc(list, unfinished)
 	})
 }
+
+var revisionID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 func unfinished(v *function.Version) bool {
 	return v.State == function.StatePending || v.LastUpdate == function.UpdateInProgress

@@ -291,6 +291,18 @@ func TestCodeLimits(t *testing.T) {
 	wantError(t, err, "InvalidParameterValueException", "Unzipped size must be smaller than 262144000 bytes")
 }
 
+func TestRoom(t *testing.T) {
+	for _, tt := range []struct {
+		room room
+		more int64
+		fits bool
+	}{{5, 5, true}, {5, 6, false}, {0, 0, true}, {-5, 0, true}, {-5, -1, true}, {-5, 1, false}} {
+		if err := tt.room.check(tt.more); (err == nil) != tt.fits {
+			t.Errorf("%d more in a room of %d: %v", tt.more, tt.room, err)
+		}
+	}
+}
+
 func TestCodeStorageLimit(t *testing.T) {
 	zip := zipOf(t, "app.py", "x = 1")
 	b := newBench(t, func(cfg *Config) { cfg.Limits.TotalCodeSize = int64(2*len(zip) + 1) })

@@ -25,7 +25,9 @@ func setLayers(cfg *function.Config, key function.Key, in *api.UpdateFunctionCon
 			return invalidParameter("Layers are not in the same region as the function. " +
 				"Layers are expected to be in region " + key.Region + ".")
 		}
-		return invalidParameter("Layer version " + arn + " does not exist.")
+	}
+	if len(in.Layers) > 0 {
+		return invalidParameter("Layer version " + in.Layers[0] + " does not exist.")
 	}
 	cfg.Layers = nil
 	return nil

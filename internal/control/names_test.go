@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/smithy-go"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/lambhq/lamb/internal/api"
 )
@@ -137,12 +137,12 @@ func TestRegionsAreApart(t *testing.T) {
 	b := newBench(t)
 	b.create("fn")
 	_, err := b.client("eu-west-1").GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: new("fn")})
-	var apiErr smithy.APIError
-	if !errors.As(err, &apiErr) || apiErr.ErrorMessage() != "Function not found: arn:aws:lambda:eu-west-1:123456789012:function:fn" {
+	var missing *types.ResourceNotFoundException
+	if !errors.As(err, &missing) || *missing.Message != "Function not found: arn:aws:lambda:eu-west-1:123456789012:function:fn" {
 		t.Errorf("from another region: %v", err)
 	}
 	_, err = b.client("eu-west-1").GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: new(arnBase + "fn")})
-	if !errors.As(err, &apiErr) || apiErr.ErrorMessage() != "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')" {
+	if !errors.As(err, &missing) || *missing.Message != "Functions from 'us-east-1' are not reachable in this region ('eu-west-1')" {
 		t.Errorf("by ARN from another region: %v", err)
 	}
 }

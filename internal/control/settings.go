@@ -1,7 +1,6 @@
 package control
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/lambhq/lamb/internal/api"
@@ -39,9 +38,8 @@ func defaultConfig(name string) function.Config {
 }
 
 // withSettings returns cfg with the members that in gives; what is nil stays.
-// The result shares no memory that in or cfg could change.
+// The result shares no memory with in, which its caller may change.
 func withSettings(cfg function.Config, key function.Key, in *api.UpdateFunctionConfigurationRequest) (function.Config, error) {
-	cfg.Environment = maps.Clone(cfg.Environment)
 	steps := []func(*function.Config, function.Key, *api.UpdateFunctionConfigurationRequest) error{
 		refuseUnsupported,
 		setRuntime,
