@@ -259,8 +259,8 @@ func TestResolveRemembers(t *testing.T) {
 	if rt, err := ask(); err != nil || rt.Version != "3.13.1" || rt.Exact {
 		t.Errorf("%+v, %v", rt, err)
 	}
-	// And the right one comes back.
-	fakeInterpreter(t, path, "3.12.2")
+	// And the right version is installed.
+	fakeInterpreter(t, filepath.Join(tr.home, ".pyenv/versions/3.12.2/bin/python3"), "3.12.2")
 	if rt, err := ask(); err != nil || rt.Exact {
 		t.Errorf("searched again at once: %+v, %v", rt, err)
 	}
