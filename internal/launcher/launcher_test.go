@@ -1,0 +1,84 @@
+package launcher
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/runtimes"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// writeELF makes the header of a 64-bit executable for a machine.
+func writeELF(t *testing.T, path string, machine elf.Machine) {
+	t.Helper()
+	h := elf.Header64{Type: uint16(elf.ET_EXEC), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT), Ehsize: 64}
+	copy(h.Ident[:], elf.ELFMAG)
+	h.Ident[elf.EI_CLASS], h.Ident[elf.EI_DATA], h.Ident[elf.EI_VERSION] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := binary.Write(f, binary.LittleEndian, h); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestForeignBinary(t *testing.T) {
+	dir := t.TempDir()
+	arm := filepath.Join(dir, "arm")
+	writeELF(t, arm, elf.EM_AARCH64)
+	script := filepath.Join(dir, "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ path, goos, goarch, want string }{
+		{arm, "linux", "amd64", "the bootstrap is built for arm64 and this host is x86_64: build it for x86_64"},
+		{arm, "linux", "arm64", ""},
+		{arm, "darwin", "arm64", "the bootstrap is a Linux binary and this host runs darwin"},
+		{script, "darwin", "arm64", ""},
+	}
+	for _, tt := range tests {
+		if got := foreignBinary(tt.path, tt.goos, tt.goarch); got != tt.want && (tt.want == "" || !strings.HasPrefix(got, tt.want)) {
+			t.Errorf("foreignBinary(%s, %s/%s) = %q, want %q", filepath.Base(tt.path), tt.goos, tt.goarch, got, tt.want)
+		}
+	}
+}
+
+func TestCommand(t *testing.T) {
+	paths := sandbox.Paths{Task: "/s/task", Opt: "/s/opt", Runtime: "/s/runtime", Lang: "/s/lang"}
+	py := &runtimes.Runtime{Interpreter: "bin/python3.12", Program: "bootstrap.py"}
+	p, f := command(py, function.Config{}, paths, t.TempDir())
+	if f != nil || p.Path != "/s/lang/bin/python3.12" || len(p.Args) != 1 || p.Args[0] != "/s/runtime/bootstrap.py" {
+		t.Errorf("python: %+v, %+v", p, f)
+	}
+	wrapped := function.Config{Environment: map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap.sh"}}
+	p, f = command(py, wrapped, paths, t.TempDir())
+	if f != nil || p.Path != "/s/task/wrap.sh" || strings.Join(p.Args, " ") != "/s/lang/bin/python3.12 /s/runtime/bootstrap.py" {
+		t.Errorf("wrapped: %+v, %+v", p, f)
+	}
+	if _, f = command(&runtimes.Runtime{}, function.Config{}, paths, t.TempDir()); f == nil || f.Type != "Runtime.InvalidEntrypoint" {
+		t.Errorf("without a bootstrap: %+v", f)
+	}
+}
+
+func TestStreamName(t *testing.T) {
+	v := &function.Version{Key: function.Key{Name: "f"}, Version: function.Latest}
+	at := time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC)
+	for group, form := range map[string]string{
+		"/aws/lambda/f": `^2026/11/02/\[\$LATEST\][0-9a-f]{32}$`,
+		"/shared":       `^2026/11/02/f\[\$LATEST\][0-9a-f]{32}$`,
+	} {
+		got := streamName(at, v, function.Config{Logging: function.Logging{Group: group}})
+		if !regexp.MustCompile(form).MatchString(got) {
+			t.Errorf("group %s: %q", group, got)
+		}
+	}
+}

@@ -1,0 +1,337 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/lambhq/lamb/internal/clock/clocktest"
+	"github.com/lambhq/lamb/internal/execenv"
+	"github.com/lambhq/lamb/internal/function"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeEnv is an environment whose state the test sets.
+type fakeEnv struct {
+	name     string
+	released func()
+	initErr  error
+
+	mu        sync.Mutex
+	finishing bool
+	closed    chan struct{}
+}
+
+func (e *fakeEnv) Init() error                      { return e.initErr }
+func (e *fakeEnv) Invoke(*execenv.Invocation) error { return nil }
+func (e *fakeEnv) Close() error                     { close(e.closed); return nil }
+func (e *fakeEnv) Finishing() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.finishing
+}
+func (e *fakeEnv) setFinishing(b bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.finishing = b
+}
+func (e *fakeEnv) isClosed() bool {
+	select {
+	case <-e.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// fixture is a pool with a fake clock that launches fake environments.
+type fixture struct {
+	*Pool
+	t     *testing.T
+	clock *clocktest.Fake
+
+	mu   sync.Mutex
+	envs []*fakeEnv
+	fail error
+}
+
+func newFixture(t *testing.T, change func(*Config)) *fixture {
+	f := &fixture{t: t, clock: clocktest.New(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
+	cfg := Config{Clock: f.clock, Launch: f.launch}
+	if change != nil {
+		change(&cfg)
+	}
+	f.Pool = New(cfg)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel() // what a test leaves in flight is cut off
+		_ = f.Pool.Close(ctx)
+		for _, e := range f.all() {
+			if !e.isClosed() {
+				t.Errorf("environment %s was not closed with the pool", e.name)
+			}
+		}
+	})
+	return f
+}
+
+func (f *fixture) launch(_ context.Context, v *function.Version, released func()) (Environment, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return nil, f.fail
+	}
+	e := &fakeEnv{name: fmt.Sprintf("%s-%d", v.Key.Name, len(f.envs)), released: released, closed: make(chan struct{})}
+	f.envs = append(f.envs, e)
+	return e, nil
+}
+
+func (f *fixture) all() []*fakeEnv {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*fakeEnv(nil), f.envs...)
+}
+
+func (f *fixture) acquire(v *function.Version) *fakeEnv {
+	f.t.Helper()
+	s, err := f.Acquire(context.Background(), v)
+	if err != nil {
+		f.t.Fatalf("Acquire: %v", err)
+	}
+	return s.member.env.(*fakeEnv)
+}
+
+func version(name, sha string) *function.Version {
+	return &function.Version{Key: function.Key{Account: "1", Region: "r", Name: name}, Version: function.Latest,
+		Code: function.Code{SHA256: sha}}
+}
+
+func TestMostRecentlyUsedFirst(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	a, b := f.acquire(v), f.acquire(v)
+	a.released()
+	b.released()
+	if got := f.acquire(v); got != b {
+		t.Errorf("got %s, want the last released %s", got.name, b.name)
+	}
+	if got := f.acquire(v); got != a {
+		t.Errorf("got %s, want %s", got.name, a.name)
+	}
+	if s := f.Stats(); s.Started != 2 || s.Busy != 2 || s.Idle != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestWaitsForFinishing: an environment that has answered is worth waiting
+// for, so a sequential client never has a second one.
+func TestWaitsForFinishing(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	a := f.acquire(v)
+	a.setFinishing(true)
+	got := make(chan *fakeEnv)
+	go func() { got <- f.acquire(v) }()
+	f.clock.WaitTimers(2) // the reaper's and the grace
+	a.released()
+	if e := <-got; e != a {
+		t.Errorf("got %s, want %s", e.name, a.name)
+	}
+}
+
+func TestGraceEnds(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	a := f.acquire(v)
+	a.setFinishing(true)
+	got := make(chan *fakeEnv)
+	go func() { got <- f.acquire(v) }()
+	f.clock.WaitTimers(2)
+	f.clock.Advance(DefaultFinishGrace)
+	if e := <-got; e == a {
+		t.Error("got an environment that was not free")
+	}
+	a.released()
+	if s := f.Stats(); s.Idle != 1 || s.Busy != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestLimit(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Limit = 1 })
+	v := version("f", "a")
+	a := f.acquire(v)
+	_, err := f.Acquire(context.Background(), v)
+	var throttled *ThrottledError
+	if !errors.As(err, &throttled) || throttled.Reason != "ConcurrentInvocationLimitExceeded" || throttled.RetryAfter <= 0 {
+		t.Fatalf("second Acquire: %v", err)
+	}
+	other := version("g", "a")
+	other.Key.Region = "r2"
+	f.acquire(other) // limits are per account and region
+	a.released()
+	f.acquire(v)
+}
+
+func TestChangedContentRetires(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	idle, busy := f.acquire(v), f.acquire(v)
+	idle.released()
+	same := version("f", "a")
+	same.RevisionID = "another" // the record changed, what it runs did not
+	f.Changed(same.Key, same.Version, same)
+	if e := f.acquire(same); e != idle {
+		t.Fatalf("an unchanged version got %s", e.name)
+	}
+	idle.released()
+
+	changed := version("f", "b")
+	f.Changed(changed.Key, changed.Version, changed)
+	<-idle.closed
+	if e := f.acquire(changed); e == busy || e == idle {
+		t.Error("new code got an old environment")
+	}
+	busy.released()
+	<-busy.closed
+}
+
+// TestStaleVersionIsNotKept: a version that was looked up before a change
+// still runs, but its environment serves nobody else.
+func TestStaleVersionIsNotKept(t *testing.T) {
+	f := newFixture(t, nil)
+	f.acquire(version("f", "b")).released()
+	stale := f.acquire(version("f", "a"))
+	stale.released()
+	<-stale.closed
+}
+
+func TestDeleted(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	idle, busy := f.acquire(v), f.acquire(v)
+	idle.released()
+	f.Changed(v.Key, v.Version, nil)
+	<-idle.closed
+	busy.released()
+	<-busy.closed
+	if s := f.Stats(); s.Idle != 0 || s.Busy != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestReap(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.KeepAlive = 4 * time.Minute })
+	v := version("f", "a")
+	old, young, busy := f.acquire(v), f.acquire(v), f.acquire(v)
+	old.released()
+	f.clock.Advance(3 * time.Minute)
+	f.clock.WaitTimers(1)
+	young.released()
+	f.clock.Advance(time.Minute)
+	<-old.closed
+	if young.isClosed() || busy.isClosed() {
+		t.Error("closed too much")
+	}
+	if e := f.acquire(v); e != young {
+		t.Errorf("got %s, want %s", e.name, young.name)
+	}
+}
+
+func TestMemoryEvictsThenThrottles(t *testing.T) {
+	free := int64(100)
+	f := newFixture(t, func(c *Config) {
+		c.MemoryReserve = 50
+		c.AvailableMemory = func() (int64, error) { return free, nil }
+	})
+	oldest := f.acquire(version("f", "a"))
+	younger := f.acquire(version("g", "a"))
+	oldest.released()
+	f.clock.Advance(time.Second)
+	younger.released()
+	free = 10
+	_, err := f.Acquire(context.Background(), version("h", "a"))
+	var throttled *ThrottledError
+	if !errors.As(err, &throttled) {
+		t.Fatalf("Acquire under the reserve: %v", err)
+	}
+	if !oldest.isClosed() || !younger.isClosed() {
+		t.Error("idle environments were kept while memory was short")
+	}
+	free = 100
+	f.acquire(version("h", "a")) // what was throttled is not still counted
+}
+
+func TestLaunchFailureIsNotCounted(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Limit = 1 })
+	f.fail = errors.New("no")
+	if _, err := f.Acquire(context.Background(), version("f", "a")); !errors.Is(err, f.fail) {
+		t.Fatalf("got %v", err)
+	}
+	f.fail = nil
+	f.acquire(version("f", "a"))
+}
+
+func TestCloseDrains(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	idle, busy := f.acquire(v), f.acquire(v)
+	idle.released()
+	done := make(chan error)
+	go func() { done <- f.Close(context.Background()) }()
+	for { // until Close has begun
+		if _, err := f.Acquire(context.Background(), version("g", "a")); errors.Is(err, ErrClosed) {
+			break
+		} else if err == nil {
+			f.all()[len(f.all())-1].released()
+		}
+	}
+	select {
+	case <-done:
+		t.Fatal("Close did not wait for the invocation in flight")
+	default:
+	}
+	busy.released()
+	if err := <-done; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// TestRace acquires, releases, changes and closes at once; the race detector
+// and the fixture's cleanup are the judges.
+func TestRace(t *testing.T) {
+	f := newFixture(t, nil)
+	versions := []*function.Version{version("f", "a"), version("f", "b"), version("g", "a")}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 200 {
+				v := versions[(i+j)%len(versions)]
+				s, err := f.Acquire(context.Background(), v)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if j%7 == 0 {
+					f.Changed(v.Key, v.Version, versions[(i+j+1)%2])
+				}
+				if j%11 == 0 {
+					s.Discard()
+				} else {
+					s.member.env.(*fakeEnv).released()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	f.reapOnce(f.clock.Now())
+	if s := f.Stats(); s.Busy != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
