@@ -1,6 +1,7 @@
 package envapi
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -318,13 +319,13 @@ func TestSlowReader(t *testing.T) {
 	start := time.Now()
 	go func() { delivered <- w.Deliver(&Event{Body: want}) }()
 
-	tick := time.NewTicker(timeout / 20) // the pace
+	tick := time.NewTicker(timeout / 10) // the pace
 	defer tick.Stop()
 	slow := readerFunc(func(b []byte) (int, error) {
 		<-tick.C
 		return io.ReadFull(p.Conn, b[:min(len(b), 100<<10)])
 	})
-	p.r.Reset(io.MultiReader(io.LimitReader(slow, 6_200_000), p.Conn))
+	p.r = bufio.NewReaderSize(io.MultiReader(io.LimitReader(slow, 6_200_000), p.Conn), 64<<10)
 	if _, body := p.answer("GET"); body != string(want) {
 		t.Error("the event was damaged")
 	}

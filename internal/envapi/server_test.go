@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -50,6 +51,37 @@ func TestHeaderTimeout(t *testing.T) {
 	if _, body := idle.answer("GET"); body != "pong" {
 		t.Errorf("idle connection: %q", body)
 	}
+}
+
+// TestLinger: what the client goes on sending behind a refused request is read
+// before the connection closes, since unread input would reset it.
+func TestLinger(t *testing.T) {
+	const tail = 200_000
+	nc := &halfCloser{scripted: newScripted([]byte("GET / HTTP/1.1\n"+strings.Repeat("x", tail)), 10_000)}
+	newConn(New(Config{Handler: newFake()}), nc).serve()
+	if got := nc.out.String(); got != refusal("400 Bad Request", "line without CRLF") {
+		t.Errorf("answer %q", got)
+	}
+	if !nc.half || nc.after < tail-10_000 {
+		t.Errorf("half closed: %v, then read %d bytes, want the rest", nc.half, nc.after)
+	}
+}
+
+// halfCloser is scripted with a write side that can be closed, as TCP's.
+type halfCloser struct {
+	*scripted
+	half  bool
+	after int // bytes read after that
+}
+
+func (c *halfCloser) CloseWrite() error { c.half = true; return nil }
+
+func (c *halfCloser) Read(b []byte) (int, error) {
+	n, err := c.scripted.Read(b)
+	if c.half {
+		c.after += n
+	}
+	return n, err
 }
 
 // TestClose: Close ends connections in every phase and can be repeated; Serve

@@ -184,9 +184,7 @@ func (w *Waiter) arrived(err error) (over, alive bool) {
 	case w.state == answered:
 		kicked := w.kicked
 		w.mu.Unlock()
-		if kicked {
-			w.c.clearReadDeadline()
-		}
+		// The deadline that interrupted the read ends with the next head.
 		return true, err == nil || kicked && isTimeout(err)
 	case w.state == gone: // a failed write; the one who wrote knows
 		w.mu.Unlock()
