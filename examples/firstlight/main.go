@@ -50,7 +50,9 @@ func start(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A closed terminal or pipe ends the show as Ctrl-C does: lamb must not be
+	// left behind.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer cancel()
 	switch err := run(ctx, o, stdout, stderr); {
 	case errors.Is(err, errInterrupted):

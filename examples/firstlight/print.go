@@ -22,7 +22,7 @@ func printTimings(w io.Writer, all []shown) {
 	for _, s := range all {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.function.name, s.function.runtime,
 			milliseconds(s.cold.took), s.cold.field("Init Duration"), s.cold.field("Duration"),
-			milliseconds(s.median), s.warm.field("Duration"), s.warm.field("Max Memory Used"))
+			milliseconds(s.warm.took), s.warm.field("Duration"), s.warm.field("Max Memory Used"))
 	}
 	table.Flush()
 }

@@ -17,7 +17,8 @@ import (
 
 const (
 	startLimit = 20 * time.Second // for lamb to become ready
-	drainLimit = 15 * time.Second // for lamb to end once it was asked to
+	drain      = 10 * time.Second // for calls in flight, once lamb was asked to end
+	drainLimit = 15 * time.Second // for lamb to have ended then
 	portsToTry = 20               // from the wanted one upwards
 )
 
@@ -37,7 +38,7 @@ type server struct {
 func startServer(ctx context.Context, program, address string) (*server, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &server{url: "http://" + address, log: &tail{}, cancel: cancel, done: make(chan struct{})}
-	s.cmd = exec.CommandContext(ctx, program, "serve", "--ephemeral", "--listen", address)
+	s.cmd = exec.CommandContext(ctx, program, "serve", "--ephemeral", "--listen", address, "--drain", drain.String())
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	s.cmd.WaitDelay = drainLimit

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -41,9 +42,8 @@ func newClient(endpoint string) *lambda.Client {
 // shown is a function that was deployed and called.
 type shown struct {
 	function *function
-	cold     *answer       // of the first call
-	warm     *answer       // of the last one
-	median   time.Duration // that a warm call took
+	cold     *answer // of the first call
+	warm     *answer // of those after it, the one with the median time
 }
 
 // show deploys and calls every example and prints what happens. It returns
@@ -94,15 +94,14 @@ func showOne(ctx context.Context, w io.Writer, client *lambda.Client, e example,
 	fmt.Fprintf(w, "  result   %s\n", s.cold.payload)
 	fmt.Fprintf(w, "  log      %s\n", indent(s.cold.log))
 
-	var times []time.Duration
-	for range warmCalls {
-		if s.warm, err = call(ctx, client, f); err != nil {
+	warm := make([]*answer, warmCalls)
+	for i := range warm {
+		if warm[i], err = call(ctx, client, f); err != nil {
 			return shown{}, err
 		}
-		times = append(times, s.warm.took)
 	}
-	slices.Sort(times)
-	s.median = times[len(times)/2]
+	slices.SortFunc(warm, func(a, b *answer) int { return cmp.Compare(a.took, b.took) })
+	s.warm = warm[len(warm)/2]
 	return s, nil
 }
 
