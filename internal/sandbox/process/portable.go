@@ -143,7 +143,7 @@ func (g *portableGroup) killOnce() error {
 		_ = syscall.Kill(-pid, syscall.SIGKILL) // gone groups are what we want
 	}
 	for pid := range g.groups {
-		if syscall.Kill(-pid, syscall.SIGKILL) == syscall.ESRCH {
+		if syscall.Kill(-pid, syscall.SIGKILL) == syscall.ESRCH || onlyZombies(pid) {
 			delete(g.groups, pid)
 		}
 	}

@@ -75,9 +75,9 @@ func (p *procfs) names(path string, f func(int)) error {
 
 // member is a process as it was when it was looked at.
 type member struct {
-	pid, parent, session, threads int
-	state                         byte   // R, S, D, T (stopped), Z (ended) …
-	born                          uint64 // in clock ticks since the machine's start: with pid it names a process
+	pid, parent, group, session, threads int
+	state                                byte   // R, S, D, T (stopped), Z (ended) …
+	born                                 uint64 // in clock ticks since the machine's start: with pid it names a process
 }
 
 func (m member) zombie() bool { return m.state == 'Z' || m.state == 'X' }
@@ -108,6 +108,8 @@ func parseStat(pid int, b []byte) (member, error) {
 			m.state = word[0]
 		case 1:
 			m.parent, err = strconv.Atoi(string(word))
+		case 2:
+			m.group, err = strconv.Atoi(string(word))
 		case 3:
 			m.session, err = strconv.Atoi(string(word))
 		case 17:

@@ -240,6 +240,15 @@ func (w *text) String() string {
 	return w.content.String()
 }
 
+// take returns what is there and forgets it.
+func (w *text) take() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.content.String()
+	w.content.Reset()
+	return s
+}
+
 func (w *text) Len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
