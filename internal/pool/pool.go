@@ -26,7 +26,7 @@ import (
 const (
 	DefaultLimit       = 1000
 	DefaultKeepAlive   = 10 * time.Minute
-	DefaultFinishGrace = 25 * time.Millisecond
+	DefaultFinishGrace = 100 * time.Millisecond
 )
 
 // ErrClosed is returned by Acquire once the pool drains.
