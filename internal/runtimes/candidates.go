@@ -23,8 +23,9 @@ type candidate struct {
 	shim   bool    // a version manager's wrapper
 }
 
-// candidates lists what may be an interpreter, best first: PATH, version
-// managers, the platform's folders; wrappers last, because their version
+// candidates lists what may be an interpreter, best first: PATH (a version
+// manager's interpreters stand where its wrappers do), version managers, the
+// platform's folders; the wrappers themselves last, because their version
 // depends on settings elsewhere and the managers' folders hold the same ones.
 func (r *Resolver) candidates(lang *language) []candidate {
 	var found []candidate
@@ -36,11 +37,33 @@ func (r *Resolver) candidates(lang *language) []candidate {
 			found = append(found, c)
 		}
 	}
+	addManaged := func() {
+		for _, c := range r.managed(lang) {
+			add(c)
+		}
+	}
 	for _, dir := range r.opts.Path {
+		if filepath.Base(dir) == "shims" {
+			// Here the shell would run a manager's interpreter, with the
+			// packages that its user has installed (boto3, say).
+			addManaged()
+		}
 		for _, c := range inBin(lang, dir) {
 			add(c)
 		}
 	}
+	addManaged()
+	for _, dir := range r.opts.SystemDirs {
+		for _, c := range inBin(lang, dir) {
+			add(c)
+		}
+	}
+	sort.SliceStable(found, func(i, j int) bool { return !found[i].shim && found[j].shim })
+	return found
+}
+
+// managed lists the interpreters in version managers' own folders, newest first.
+func (r *Resolver) managed(lang *language) []candidate {
 	var managed []candidate
 	for _, pattern := range lang.managers(r.opts.Home, r.opts.Getenv) {
 		paths, _ := filepath.Glob(pattern) // the patterns are ours and well-formed
@@ -49,16 +72,7 @@ func (r *Resolver) candidates(lang *language) []candidate {
 		}
 	}
 	sort.SliceStable(managed, func(i, j int) bool { return managed[j].guess.less(managed[i].guess) })
-	for _, c := range managed {
-		add(c)
-	}
-	for _, dir := range r.opts.SystemDirs {
-		for _, c := range inBin(lang, dir) {
-			add(c)
-		}
-	}
-	sort.SliceStable(found, func(i, j int) bool { return !found[i].shim && found[j].shim })
-	return found
+	return managed
 }
 
 // inBin finds interpreters by name in one folder; names with a version first.

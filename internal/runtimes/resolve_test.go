@@ -100,7 +100,7 @@ func newTree(t *testing.T, interpreters map[string]string, change func(*Options)
 		fakeInterpreter(t, filepath.Join(home, path), version)
 	}
 	opts := Options{
-		Path:       []string{filepath.Join(home, "bin"), filepath.Join(home, ".pyenv/shims"), "relative", filepath.Join(home, "missing")},
+		Path:       []string{filepath.Join(home, "bin"), filepath.Join(home, ".pyenv/shims"), filepath.Join(home, "later"), "relative", filepath.Join(home, "missing")},
 		Dir:        filepath.Join(home, "data"),
 		Home:       home,
 		Getenv:     func(string) string { return "" },
@@ -142,6 +142,10 @@ func TestResolveChoosesInterpreter(t *testing.T) {
 			have: map[string]string{"opt/py/bin/python3": "3.10.2"}},
 		{name: "real one before its wrapper", ask: "python3.10", want: "usr/bin/python3.10", version: "3.10.1", shim: "opt/py/bin/python3",
 			have: map[string]string{"opt/py/bin/python3": "3.10.2", "usr/bin/python3.10": "3.10.1"}},
+		{name: "managers stand where their wrappers do", ask: "python3.11", want: ".pyenv/versions/3.11.7/bin/python3.11", version: "3.11.7",
+			have: map[string]string{"later/python3.11": "3.11.2", ".pyenv/versions/3.11.7/bin/python3.11": "3.11.7", "bin/python3.12": "3.12.4"}},
+		{name: "before the wrappers", ask: "python3.11", want: "bin/python3.11", version: "3.11.2",
+			have: map[string]string{"bin/python3.11": "3.11.2", ".pyenv/versions/3.11.7/bin/python3.11": "3.11.7"}},
 		{name: "next newer", ask: "python3.11", want: "bin/python3.12", version: "3.12.4", warning: true,
 			have: map[string]string{"bin/python3.10": "3.10.1", "bin/python3.12": "3.12.4", "bin/python3.13": "3.13.0"}},
 		{name: "newest older", ask: "python3.13", want: "bin/python3.10", version: "3.10.1", warning: true,
