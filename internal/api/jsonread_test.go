@@ -327,6 +327,32 @@ func TestTextOutsideUploadsIsBounded(t *testing.T) {
 	}
 }
 
+func TestElementsAreBounded(t *testing.T) {
+	_, err := decodeRequest(t, "POST", "/2015-03-31/functions", `{"FileSystemConfigs":[{}`+strings.Repeat(",{}", maxJSONElements)+`]}`)
+	var e *SerializationException
+	if !errors.As(err, &e) || !strings.Contains(e.Message, "too many elements") {
+		t.Errorf("%.200v, want a SerializationException", err)
+	}
+}
+
+// Padding ends the data, also where one piece of the decoder ends with it.
+func TestNothingFollowsPadding(t *testing.T) {
+	for _, n := range []int{4, 32 << 10} {
+		padded := strings.Repeat("A", n-1) + "="
+		for more, valid := range map[string]bool{"": true, `\n`: true, "AAAA": false, "=": false} {
+			d := newJSONReader(strings.NewReader(`"`+padded+more+`"`), 64, t.TempDir())
+			var u *Upload
+			err := d.upload(&u)
+			if (err == nil) != valid {
+				t.Errorf("%d characters and %q: %v", n, more, err)
+			}
+			if err := d.discard(nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 func TestUploadIsSpooled(t *testing.T) {
 	dir := t.TempDir()
 	content := bytes.Repeat([]byte("lamb\x00\xff\xff\xff\xff"), 1<<20)
@@ -381,6 +407,56 @@ func TestUploadIsSpooled(t *testing.T) {
 	if len(left) > 0 {
 		t.Errorf("%d files are left in the spool folder", len(left))
 	}
+}
+
+// A refused request must not hold its upload's space: the file has no name any
+// more, so only the open descriptor shows it.
+func TestRefusedRequestsCloseTheirUploads(t *testing.T) {
+	if _, err := os.ReadDir("/proc/self/fd"); err != nil {
+		t.Skipf("open files cannot be listed: %v", err)
+	}
+	dir := t.TempDir()
+	open := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, fd := range fds {
+			// A descriptor may be gone by now: it is then not ours.
+			if target, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && strings.HasPrefix(target, dir) {
+				n++
+			}
+		}
+		return n
+	}
+	r := httptest.NewRequest("POST", "/2015-03-31/functions", nil)
+	op, params, err := NewRouter(RouterConfig{SpoolDir: dir}).Lookup("POST", r.URL.Path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, body := range map[string]string{
+		"constraints":     `{"FunctionName":"!","Code":{"ZipFile":"AAAA"}}`,
+		"broken JSON":     `{"Code":{"ZipFile":"AAAA"},`,
+		"broken base64":   `{"Code":{"ZipFile":"AAAA?"}}`,
+		"unfinished body": `{"Code":{"ZipFile":"AAAA`,
+	} {
+		if _, err := op.Decode(r, params, BytesBody([]byte(body))); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if n := open(); n > 0 {
+			t.Fatalf("%s: %d uploads are still open", name, n)
+		}
+	}
+	in, err := op.Decode(r, params, BytesBody([]byte(
+		`{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{"ZipFile":"AAAA"}}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := open(); n != 1 {
+		t.Errorf("%d uploads are open after an accepted request, want 1", n)
+	}
+	closeAll(t, in)
 }
 
 func TestSpoolFolderMissing(t *testing.T) {
