@@ -36,6 +36,7 @@ func Version() string {
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends lamb at once
 	root := &cobra.Command{
 		Use:           "lamb",
 		Short:         "AWS Lambda on your own machine",

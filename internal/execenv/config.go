@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/sandbox"
 )
@@ -40,6 +41,8 @@ type Config struct {
 	// Released is called, without locks held, whenever the environment can take
 	// an invocation again after one has finished. Nil means nobody asks.
 	Released func(*Environment)
+	// Buffers is shared between environments; nil makes own ones.
+	Buffers *envapi.Buffers
 	// InitLimit is DefaultInitLimit when zero.
 	InitLimit time.Duration
 	// Clock is the system's when nil.

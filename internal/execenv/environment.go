@@ -68,7 +68,7 @@ func New(cfg Config) *Environment {
 	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.book = newLogbook(cfg.Logs, cfg.Clock)
-	e.api = envapi.New(envapi.Config{Handler: e, Log: cfg.Log})
+	e.api = envapi.New(envapi.Config{Handler: e, Log: cfg.Log, Buffers: cfg.Buffers})
 	e.wg.Go(func() {
 		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
 			cfg.Log.Error("runtime API stopped", "err", err)

@@ -19,6 +19,7 @@ import (
 	"github.com/lambhq/lamb/internal/artifact"
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/pool"
@@ -52,7 +53,10 @@ type Config struct {
 }
 
 // Launcher makes environments.
-type Launcher struct{ cfg Config }
+type Launcher struct {
+	cfg     Config
+	buffers *envapi.Buffers // of all environments
+}
 
 // New makes a Launcher.
 func New(cfg Config) *Launcher {
@@ -62,7 +66,7 @@ func New(cfg Config) *Launcher {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Launcher{cfg: cfg}
+	return &Launcher{cfg: cfg, buffers: envapi.NewBuffers()}
 }
 
 // environment is an execution environment with what was lent to it.
@@ -139,6 +143,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		}),
 		Logs:     l.cfg.Logs(v, stream),
 		Released: func(*execenv.Environment) { released() },
+		Buffers:  l.buffers,
 		Clock:    l.cfg.Clock,
 		Log:      l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
 	})

@@ -148,8 +148,9 @@ type Server struct {
 	keyring   *auth.Keyring
 	registry  *prometheus.Registry
 
-	// undo closes what has been opened, in reverse order.
-	undo []func() error
+	// undo closes what has been opened, in reverse order; the context ends
+	// when invocations in flight have had their time.
+	undo []func(ctx context.Context) error
 }
 
 // Start builds a server and begins to serve. On an error nothing is left open.
@@ -163,7 +164,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, served: make(chan error, 1), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
 	for _, open := range []func(context.Context) error{s.listen, s.openState, s.openExecution, s.openFrontDoor} {
 		if err := open(ctx); err != nil {
-			return nil, errors.Join(err, s.closeAll())
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	s.ready.Store(true)
@@ -171,16 +172,11 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) onClose(f func() error) { s.undo = append(s.undo, f) }
-
-func (s *Server) closeAll() error {
-	var errs []error
-	for i := len(s.undo) - 1; i >= 0; i-- {
-		errs = append(errs, s.undo[i]())
-	}
-	s.undo = nil
-	return errors.Join(errs...)
+func (s *Server) onClose(f func() error) {
+	s.undo = append(s.undo, func(context.Context) error { return f() })
 }
+
+func (s *Server) onDrain(f func(ctx context.Context) error) { s.undo = append(s.undo, f) }
 
 // listen comes first: a port in use is the most common mistake, and must not
 // cost a migration.
@@ -275,11 +271,7 @@ func (s *Server) openExecution(context.Context) error {
 		poolCfg.AvailableMemory = nil
 	}
 	s.pool = pool.New(poolCfg)
-	s.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
-		defer cancel()
-		return s.pool.Close(ctx)
-	})
+	s.onDrain(s.pool.Close)
 	stop := s.catalog.OnChange(func(c store.Change) { s.pool.Changed(c.Key, c.Version, c.New) })
 	s.onClose(func() error { stop(); return nil })
 	s.invoke = invoke.New(invoke.Config{
@@ -299,7 +291,8 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 	if err := s.artifacts.Collect(ctx, s.db.CodeReferences); err != nil {
 		s.cfg.Log.Warn("unused code could not be removed", "err", err)
 	}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	own := prometheus.WrapRegistererWithPrefix("lamb_", s.registry)
+	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	g, err := gateway.New(gateway.Config{
 		Service: s.control,
 		Raw:     map[string]gateway.RawHandler{"Invoke": s.invoke.Serve},
@@ -311,10 +304,8 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 		return err
 	}
 	s.http = gateway.NewServer(g, s.cfg.Log)
-	s.onClose(func() error {
+	s.onDrain(func(ctx context.Context) error {
 		s.ready.Store(false)
-		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
-		defer cancel()
 		if err := s.http.Shutdown(ctx); err != nil {
 			return errors.Join(fmt.Errorf("requests were cut off: %w", err), s.http.Close())
 		}
@@ -371,4 +362,13 @@ func (s *Server) Wait(ctx context.Context) error {
 }
 
 // Close drains and closes everything. The error says what was cut off.
-func (s *Server) Close() error { return s.closeAll() }
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+	defer cancel()
+	var errs []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		errs = append(errs, s.undo[i](ctx))
+	}
+	s.undo = nil
+	return errors.Join(errs...)
+}
