@@ -8,13 +8,16 @@ module  := github.com/lambhq/lamb
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 ldflags := -s -w -X $(module)/internal/cli.version=$(version)
 
+# What is tested is what is shipped: static, without cgo.
+export CGO_ENABLED := 0
+
 # Tools have a module of their own, so that what they need never becomes lamb's.
 staticcheck := go tool -modfile=tools/go.mod staticcheck
 
 # Packages in which goroutines meet: their tests also run under the race
 # detector, which is the only thing here that needs a C compiler.
 race := $(addsuffix /...,$(addprefix ./internal/, \
-	envapi execenv invoke pool sandbox store))
+	catalog control envapi execenv invoke launcher pool sandbox store))
 cc := $(shell command -v $${CC:-gcc} || command -v clang || command -v cc)
 
 .PHONY: help
@@ -25,7 +28,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build bin/lamb, one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(ldflags)" -o bin/lamb ./cmd/lamb
+	go build -trimpath -ldflags "$(ldflags)" -o bin/lamb ./cmd/lamb
 
 .PHONY: run
 run: build ## First light: start lamb, deploy and call three functions, stay up
