@@ -80,15 +80,15 @@ func (s *Store) removeZip(digest string) error {
 
 func (s *Store) collectTrees(ctx context.Context, referenced map[string]bool) error {
 	s.mu.Lock()
-	var idle []string
-	for digest, b := range s.built {
-		if b.refs == 0 && !referenced[digest] && !s.touched[digest] {
-			idle = append(idle, digest)
+	var unwanted []string
+	for digest := range s.built {
+		if !referenced[digest] && !s.touched[digest] {
+			unwanted = append(unwanted, digest)
 		}
 	}
 	s.mu.Unlock()
 	var errs []error
-	for _, digest := range idle {
+	for _, digest := range unwanted {
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}

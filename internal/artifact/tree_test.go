@@ -172,10 +172,7 @@ func TestTreeThatFailedIsTriedAgain(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	slow := &slowFS{FS: disk(t)}
-	s, err := artifact.Open(artifact.Options{Dir: codeDir, FS: slow, CacheDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, func(o *artifact.Options) { o.Dir, o.FS = codeDir, slow })
 	content := zipOf(t, file("a", "x"))
 	p := add(t, s, content)
 	g := &gate{opening: make(chan struct{}, 1), goOn: make(chan struct{})}
