@@ -179,8 +179,12 @@ func (c *client) killMarked() {
 		if len(alive) == 0 {
 			return
 		}
-		fs.sweep(alive, unix.SIGSTOP, false)
-		fs.sweep(alive, unix.SIGKILL, true)
+		for _, m := range alive {
+			fs.send(m, unix.SIGSTOP)
+		}
+		for _, m := range alive {
+			fs.send(m, unix.SIGKILL)
+		}
 		time.Sleep(pause)
 	}
 }

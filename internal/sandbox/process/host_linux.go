@@ -7,7 +7,13 @@ func maxRSSBytes(u *syscall.Rusage) int64 { return int64(u.Maxrss) << 10 }
 
 // residentPeak is how much memory a live process has had at most; zero when
 // it cannot be known.
-func residentPeak(pid int) int64 { return readHWM(pid) }
+func residentPeak(pid int) int64 {
+	m, err := newProcfs().status(pid)
+	if err != nil {
+		return 0 // it has ended
+	}
+	return m.peak
+}
 
 // onlyZombies tells whether no process of a group is alive. Its orphans are
 // for the machine's first process to reap, which may take its time.

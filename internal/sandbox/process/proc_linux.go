@@ -3,8 +3,8 @@ package process
 import (
 	"bytes"
 	"errors"
-	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +28,9 @@ func (p *procfs) read(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	// A file about one process comes whole with the first read that has room
+	// for it; a list may not.
+	list := strings.HasSuffix(path, "/children")
 	n := 0
 	for {
 		m, err := unix.Read(fd, p.buf[n:])
@@ -38,7 +41,7 @@ func (p *procfs) read(path string) ([]byte, error) {
 			return nil, err
 		}
 		n += m
-		if m == 0 || n == maxProcFile {
+		if m == 0 || n >= maxProcFile || (!list && n < len(p.buf)) {
 			return p.buf[:n], nil
 		}
 		if n == len(p.buf) {
@@ -78,6 +81,7 @@ type member struct {
 	pid, parent, group, session, threads int
 	state                                byte   // R, S, D, T (stopped), Z (ended) …
 	born                                 uint64 // in clock ticks since the machine's start: with pid it names a process
+	peak                                 int64  // the most memory in use so far, in bytes; only of status
 }
 
 func (m member) zombie() bool { return m.state == 'Z' || m.state == 'X' }
@@ -179,22 +183,36 @@ func (p *procfs) stopped(m member) bool {
 	return all
 }
 
-// residentPeak is VmHWM in bytes; zero for a process without memory.
-func (p *procfs) residentPeak(pid int) int64 {
+// status is stat with the memory that the process has had at most, and
+// without its session and birth.
+func (p *procfs) status(pid int) (member, error) {
 	b, err := p.read("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
-		return 0
+		return member{}, err
 	}
-	_, b, found := bytes.Cut(b, []byte("\nVmHWM:"))
-	if !found {
-		return 0
+	m := member{pid: pid}
+	number := func(value []byte) int {
+		n, _ := strconv.Atoi(string(value)) // zero is "unknown" for all of them
+		return n
 	}
-	b, _, _ = bytes.Cut(b, []byte(" kB"))
-	n, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
-	if err != nil {
-		return 0
+	for line := range bytes.Lines(b) {
+		key, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
+		switch string(key) {
+		case "State":
+			if len(value) > 0 {
+				m.state = value[0]
+			}
+		case "PPid":
+			m.parent = number(value)
+		case "VmHWM": // absent when the process has ended
+			m.peak = int64(number(bytes.TrimSuffix(value, []byte(" kB")))) << 10
+		case "Threads":
+			m.threads = number(value)
+			return m, nil
+		}
 	}
-	return n << 10
+	return member{}, errStat
 }
 
 // send sends a signal to exactly the process that m is, never to a stranger
@@ -254,21 +272,3 @@ func (p *procfs) marked(self int, match func(mark uint64) bool) []member {
 	}
 	return found
 }
-
-// sweep signals processes with sig, in order or the other way round. Children
-// come after their parents in a list of members: a parent is stopped first
-// and killed or continued last, so that it does not see its children stop,
-// and so that the kernel does not continue the stopped children of a parent
-// that has died.
-func (p *procfs) sweep(members []member, sig unix.Signal, childrenFirst bool) {
-	if childrenFirst {
-		members = slices.Clone(members)
-		slices.Reverse(members)
-	}
-	for _, m := range members {
-		p.send(m, sig)
-	}
-}
-
-// readHWM is residentPeak for one reading.
-func readHWM(pid int) int64 { return newProcfs().residentPeak(pid) }

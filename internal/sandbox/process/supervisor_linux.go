@@ -54,7 +54,8 @@ type cell struct {
 	id       uint32
 	programs map[int]struct{} // the live ones' process ids
 	sessions map[int]struct{} // every session that a program began
-	peak     int64
+	frozen   []member         // what freeze has stopped
+	peak     int64            // the most memory in use so far, in bytes
 }
 
 // supervise is the supervisor's whole life.
@@ -200,8 +201,13 @@ func (s *supervisor) handle(req *request, files []int) {
 		delete(s.boxes, req.box)
 		s.mu.Unlock()
 		s.say(&report{op: opReply, id: req.id})
+	case opUsage, opThaw:
+		// Once over the processes that there are: shorter than a change of
+		// threads, and part of every invocation.
+		s.look(req)
 	default:
-		// These end by themselves; the process does not outlive lamb for them.
+		// These may take their time. They end by themselves; the process does
+		// not outlive lamb for them.
 		go s.look(req)
 	}
 }

@@ -159,8 +159,18 @@ func TestSupervisorSignals(t *testing.T) {
 // TestDefaultSignals: a program has no ignored or blocked signals, whatever
 // lamb was started with.
 func TestDefaultSignals(t *testing.T) {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGTERM, syscall.SIGUSR1)
-	defer signal.Reset(syscall.SIGHUP, syscall.SIGTERM, syscall.SIGUSR1)
+	const inner = "LAMB_TEST_IGNORED_SIGNALS"
+	if os.Getenv(inner) == "" {
+		nohup := exec.Command("/bin/sh", "-c", `trap '' HUP TERM USR1; exec "$0" -test.run='^TestDefaultSignals$' -test.v`, os.Args[0])
+		nohup.Env = append(os.Environ(), inner+"=1")
+		if out, err := nohup.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS")) {
+			t.Errorf("started with ignored signals: %v\n%s", err, out)
+		}
+		return
+	}
+	if !signal.Ignored(syscall.SIGHUP) {
+		t.Fatal("SIGHUP is not ignored to begin with")
+	}
 	_, sb := newTestBox(t)
 	_, got := lines(t, sb, "/bin/sh", "grep -E '^Sig(Ign|Blk):' /proc/self/status", 2)
 	for _, line := range got {

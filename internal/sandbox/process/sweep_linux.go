@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +13,15 @@ type sweeper struct {
 	s   *supervisor
 	fs  *procfs
 	box *cell // nil means all
+	// memory makes members hold how much memory they use, and not their birth.
+	memory bool
+}
+
+func (w *sweeper) inspect(pid int) (member, error) {
+	if w.memory {
+		return w.fs.status(pid)
+	}
+	return w.fs.stat(pid)
 }
 
 // owns tells whether an orphan belongs to the box; s.mu is held. An orphan
@@ -63,7 +73,7 @@ func (w *sweeper) roots(strays bool) []member {
 		if c != nil && w.box != nil && c.box != w.box {
 			continue
 		}
-		m, err := w.fs.stat(pid)
+		m, err := w.inspect(pid)
 		if err == nil && (c != nil || w.owns(m, strays)) {
 			roots = append(roots, m)
 		}
@@ -87,7 +97,7 @@ func (w *sweeper) members(strays bool) []member {
 			if _, twice := seen[pid]; twice {
 				continue
 			}
-			m, err := w.fs.stat(pid)
+			m, err := w.inspect(pid)
 			// Somebody else's child by now: the number was given away.
 			if err != nil || (m.parent != parent.pid && m.parent != self) {
 				continue
@@ -137,7 +147,7 @@ func (w *sweeper) stopAll(strays bool) []member {
 				continue
 			}
 			stopped[id] = struct{}{}
-			w.fs.send(m, unix.SIGSTOP)
+			w.send(m, unix.SIGSTOP)
 			fresh = true
 		}
 		if !fresh {
@@ -162,7 +172,7 @@ func (w *sweeper) kill(ctx context.Context) {
 				return
 			}
 		}
-		w.fs.sweep(list, unix.SIGKILL, true)
+		w.sendAll(list, unix.SIGKILL)
 		timer.Reset(delay)
 		select {
 		case <-reaped:
@@ -180,25 +190,62 @@ func (w *sweeper) freeze() {
 	list := w.stopAll(false)
 	deadline := time.Now().Add(freezePatience)
 	for _, m := range list {
-		for pause := 5 * time.Microsecond; !w.fs.stopped(m) && time.Now().Before(deadline); pause *= 2 {
-			time.Sleep(pause)
+		for pause := 10 * time.Microsecond; !w.fs.stopped(m) && time.Now().Before(deadline); pause *= 2 {
+			// time.Sleep takes a millisecond at least.
+			ts := unix.NsecToTimespec(int64(pause))
+			_ = unix.Nanosleep(&ts, nil) // cut short by a signal, it looks again
 		}
+	}
+	w.s.mu.Lock()
+	w.box.frozen = list
+	w.s.mu.Unlock()
+}
+
+// thaw continues what freeze has stopped: nothing of that has started
+// anything since.
+func (w *sweeper) thaw() {
+	w.s.mu.Lock()
+	list := w.box.frozen
+	w.box.frozen = nil
+	w.s.mu.Unlock()
+	w.sendAll(list, unix.SIGCONT)
+}
+
+// sendAll signals processes, children before their parents: a parent that
+// runs again does not see its children stopped, and the kernel does not
+// continue the stopped children of a parent that has died.
+func (w *sweeper) sendAll(members []member, sig unix.Signal) {
+	for _, m := range slices.Backward(members) {
+		w.send(m, sig)
 	}
 }
 
-func (w *sweeper) thaw() { w.fs.sweep(w.members(false), unix.SIGCONT, true) }
+// send signals one process.
+func (w *sweeper) send(m member, sig unix.Signal) {
+	w.s.mu.Lock()
+	c := w.s.programs[m.pid]
+	if c != nil && (w.box == nil || c.box == w.box) {
+		// Not reaped, so the number is its own.
+		_ = unix.Kill(m.pid, sig) // it may have ended
+		w.s.mu.Unlock()
+		return
+	}
+	w.s.mu.Unlock()
+	w.fs.send(m, sig)
+}
 
 // usage returns the high-water mark of the box's memory and the number of its
 // live processes. The mark is the sum of the live processes' own marks, which
 // counts memory that they share several times.
 func (w *sweeper) usage() (peak, processes int64) {
 	var sum int64
+	w.memory = true
 	for _, m := range w.members(false) {
 		if m.zombie() {
 			continue
 		}
 		processes++
-		sum += w.fs.residentPeak(m.pid)
+		sum += m.peak
 	}
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
