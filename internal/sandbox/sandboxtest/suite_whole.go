@@ -99,7 +99,7 @@ func (s *suite) usage(t *testing.T) {
 	k.start(&out, "alloc:60", "say:ready", "wait")
 	out.stdout.awaitLine(t, "ready", 2)
 	check("two", 2, 61, 200)
-	k.start(&out, "daemon:say:ready|wait", "exit:0")
+	k.wait(k.start(&out, "daemon:say:ready|wait", "exit:0"))
 	out.stdout.awaitLine(t, "ready", 3)
 	check("with a daemon", 3, 61, 290)
 	k.kill()
