@@ -140,6 +140,7 @@ type Server struct {
 	artifacts *artifact.Store
 	catalog   *catalog.Catalog
 	sandboxes sandbox.Provider
+	runtimes  *runtimes.Resolver
 	console   *console
 	control   *control.Control
 	pool      *pool.Pool
@@ -253,12 +254,13 @@ func (s *Server) openExecution(context.Context) error {
 	s.console = newConsole(s.cfg.FunctionLogs)
 	s.onClose(func() error { s.console.close(); return nil })
 
+	s.runtimes = runtimes.New(runtimes.Options{
+		Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: s.cfg.Interpreters,
+		SDKDir: s.cfg.SDKDir, Dir: filepath.Join(s.dir.Cache(), "runtimes"), Log: s.cfg.Log,
+	})
 	launch := launcher.New(launcher.Config{
 		Artifacts: s.artifacts, Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
-		Runtimes: runtimes.New(runtimes.Options{
-			Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: s.cfg.Interpreters,
-			SDKDir: s.cfg.SDKDir, Dir: filepath.Join(s.dir.Cache(), "runtimes"), Log: s.cfg.Log,
-		}),
+		Runtimes:       s.runtimes,
 		Logs:           s.console.logs,
 		LambdaEndpoint: s.URL(), OtherEndpoint: s.cfg.AWSEndpoint,
 		Log: s.cfg.Log,
@@ -284,7 +286,7 @@ func (s *Server) openExecution(context.Context) error {
 func (s *Server) openFrontDoor(ctx context.Context) error {
 	s.control = control.New(control.Config{
 		Store: s.db, Artifacts: s.artifacts, CodeLocation: s.codeLocation, Log: s.cfg.Log,
-		Limits: control.Limits{ConcurrentExecutions: s.cfg.Concurrency},
+		Limits: control.Limits{ConcurrentExecutions: s.cfg.Concurrency}, Activate: s.activate,
 	})
 	s.control.Start()
 	s.onClose(func() error { s.control.Close(); return nil })
@@ -311,6 +313,16 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 		}
 		return nil
 	})
+	return nil
+}
+
+// activate finds a version's interpreter while the function is created, so
+// that its first invocation does not look for it. That none is found is
+// every invocation's error, not the function's: one may be installed later.
+func (s *Server) activate(ctx context.Context, v *function.Version) error {
+	if _, err := s.runtimes.Resolve(ctx, v.Config.Runtime); err != nil {
+		s.cfg.Log.Warn("function has no runtime here", "function", v.Key.Name, "err", err)
+	}
 	return nil
 }
 
