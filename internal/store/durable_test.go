@@ -76,7 +76,7 @@ func writeForever(path string) error {
 func TestKilledWriterLosesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.db")
 	acknowledged := map[string]bool{}
-	for round := range 8 {
+	for round := range 6 {
 		for _, line := range killedAfter(t, path, 5+round*3) {
 			acknowledged[line] = true
 		}
@@ -146,7 +146,7 @@ func checkRecords(t *testing.T, path string, acknowledged map[string]bool) {
 			t.Errorf("acknowledged and lost: %s", line)
 		}
 	}
-	if unknown := len(there) - len(acknowledged); unknown > 8 {
+	if unknown := len(there) - len(acknowledged); unknown > 6 {
 		t.Errorf("%d records that were never acknowledged", unknown)
 	}
 }
@@ -155,7 +155,7 @@ func checkRecords(t *testing.T, path string, acknowledged map[string]bool) {
 // revision that it read. Two handles stand for two nodes: the second does not
 // share the first one's lock.
 func TestOnlyOneWinsEachRevision(t *testing.T) {
-	const writers, wins = 8, 15
+	const writers, wins = 8, 6
 	path := filepath.Join(t.TempDir(), "state.db")
 	handles := []*store.DB{open(t, path), open(t, path)}
 	insert(t, handles[0], version("f", function.Latest, "0"))
