@@ -50,6 +50,7 @@ type Environment struct {
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
 	memoryPeak   int64
+	measured     time.Time // when memoryPeak was read
 }
 
 // life is one life of the runtime process, from its start to its end.

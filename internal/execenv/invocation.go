@@ -15,6 +15,9 @@ type Invocation struct {
 	Event envapi.Event
 	// Responder takes the response body; nil means Buffered.
 	Responder Responder
+	// WantLog says that somebody waits for the log tail: its REPORT line has
+	// figures of this moment.
+	WantLog bool
 
 	// answered is closed when outcome is valid: the caller can be answered.
 	answered chan struct{}

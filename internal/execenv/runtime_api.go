@@ -65,7 +65,7 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 func (e *Environment) invocationDone(inv *Invocation) {
 	now := e.cfg.Clock.Now()
 	e.book.flush(e.cfg.Sandbox)
-	e.measure()
+	e.measureIfDue(inv, now)
 	e.mu.Lock()
 	if e.inv != inv || e.phase != phaseInvoking {
 		e.mu.Unlock()

@@ -169,6 +169,7 @@ func (s *Service) start(ctx context.Context, v *function.Version, req Request) (
 			return nil, err
 		}
 		inv := execenv.NewInvocation(event, execenv.Buffered{})
+		inv.WantLog = req.WantLog
 		err = slot.Invoke(inv)
 		if err == nil {
 			return inv, nil
