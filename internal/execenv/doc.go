@@ -20,7 +20,8 @@
 // A failed init is not an error to the caller: the next invocation runs it
 // again inside its own timeout (AWS calls this suppressed init); only if that
 // fails too is its error the answer. After a timeout or an exit every process
-// is killed, /tmp is kept, and the next invocation initialises again.
+// is killed, /tmp is kept, and the next invocation initialises again; so it
+// does when the runtime ends while nothing runs.
 //
 // The caller has its answer when the runtime has posted it; the environment
 // is released when the runtime asks for the next event (Config.Released).

@@ -21,6 +21,7 @@ const (
 	phaseInvoking
 	phaseResetting
 	phaseNeedsInit
+	phaseBroken // the sandbox is gone or cannot be reset: good for Close only
 	phaseClosed
 )
 
@@ -39,12 +40,18 @@ type Environment struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex
-	phase   phase
-	runtime runtimeState
-	life    *life
-	waiters []*envapi.Waiter // connections that wait in next
-	inv     *Invocation      // in flight, until the runtime's next
+	closeOnce sync.Once
+	closeErr  error // valid after closeOnce
+
+	mu    sync.Mutex
+	phase phase
+	// idleReset is closed when a reset without an invocation is over; nil when
+	// none is under way.
+	idleReset chan struct{}
+	runtime   runtimeState
+	life      *life
+	waiters   []*envapi.Waiter // connections that wait in next
+	inv       *Invocation      // in flight, until the runtime's next
 	// undelivered: inv waits for a connection to ask for it.
 	undelivered  bool
 	initDuration time.Duration
@@ -55,6 +62,9 @@ type Environment struct {
 
 // life is one life of the runtime process, from its start to its end.
 type life struct {
+	// started is closed when the sandbox has nothing more to do with the
+	// process's start, be it that it failed.
+	started chan struct{}
 	// done is closed when init has ended; failure is then valid, and its
 	// errType is empty when init succeeded.
 	done    chan struct{}
@@ -63,7 +73,7 @@ type life struct {
 }
 
 // New makes an environment and begins to serve its API; nothing runs in it
-// until Init. It takes the sandbox over, also when it fails.
+// until Init. It takes the sandbox over.
 func New(cfg Config) *Environment {
 	cfg.setDefaults()
 	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted}
@@ -108,27 +118,25 @@ func (e *Environment) Init() error {
 	}
 
 	e.mu.Lock()
-	if e.phase == phaseClosed {
-		e.mu.Unlock()
-		return ErrClosed
-	}
+	defer e.mu.Unlock()
 	took := e.cfg.Clock.Now().Sub(began)
-	if l.failure.errType == "" {
+	switch {
+	case e.phase == phaseClosed:
+		return ErrClosed
+	case e.phase != phaseInit:
+		// The runtime asked for an event and ended at once: it is being reset.
+	case l.failure.errType == "":
 		e.phase = phaseReady
 		e.initDuration, e.reportInit = took, true
-		e.mu.Unlock()
-		return nil
+	default:
+		e.resetIdleLocked(func() { e.book.initReport(took, "init", l.failure.errType) })
 	}
-	e.phase = phaseResetting
-	e.mu.Unlock()
-	e.book.initReport(took, "init", l.failure.errType)
-	e.reset()
 	return nil
 }
 
 // beginLifeLocked prepares the state for a new runtime process.
 func (e *Environment) beginLifeLocked() *life {
-	l := &life{done: make(chan struct{})}
+	l := &life{started: make(chan struct{}), done: make(chan struct{})}
 	e.life = l
 	e.runtime = runtimeStarted
 	e.waiters = nil
@@ -137,6 +145,7 @@ func (e *Environment) beginLifeLocked() *life {
 
 // startRuntime starts the runtime's process for a life and watches it.
 func (e *Environment) startRuntime(l *life) {
+	defer close(l.started)
 	if f := e.cfg.ProgramFailure; f != nil {
 		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
 		return
@@ -161,7 +170,8 @@ func startFailure(err error) failure {
 	if errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
 		return failure{errType: errTypeEntrypoint, cause: err.Error()}
 	}
-	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime"}
+	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime",
+		sandboxGone: errors.Is(err, sandbox.ErrClosed)}
 }
 
 // endInit ends a life's init, once; a zero failure means success.
@@ -183,51 +193,78 @@ func (e *Environment) endInitLocked(l *life, f failure) {
 // runtimeExited handles the end of a runtime process.
 func (e *Environment) runtimeExited(l *life, exit sandbox.Exit) {
 	e.mu.Lock()
-	if e.life != l || e.phase == phaseResetting || e.phase == phaseClosed {
+	f := exitFailure(exit)
+	switch {
+	case e.life != l || e.phase >= phaseResetting:
 		e.mu.Unlock()
 		return // it was ended, or that life is over
-	}
-	if !l.ended {
-		e.endInitLocked(l, exitFailure(exit)) // who waits for init goes on
+	case !l.ended:
+		e.endInitLocked(l, f) // who waits for init goes on
 		e.mu.Unlock()
 		return
-	}
-	if l.failure.errType != "" {
+	case l.failure.errType != "":
 		e.mu.Unlock()
 		return // its init has failed: who waited for it resets
+	case e.inv == nil:
+		e.resetIdleLocked(func() { e.cfg.Log.Warn("runtime ended while idle", "exit", f.cause) })
+		e.mu.Unlock()
+		return
 	}
 	inv := e.inv
 	e.phase = phaseResetting
 	e.mu.Unlock()
 
-	f := exitFailure(exit)
-	if inv == nil {
-		e.cfg.Log.Warn("runtime ended while idle", "exit", f.cause)
-		e.reset()
-		return
-	}
-	e.book.flush(e.cfg.Sandbox)
 	e.measure()
 	inv.settle(f.outcome(inv.Event.RequestID))
 	e.resetAndFinish(inv, report{status: "error", errType: f.errType})
 }
 
+// resetIdleLocked resets an environment that has no invocation, and calls tell
+// when its output is complete. It unlocks mu meanwhile.
+func (e *Environment) resetIdleLocked(tell func()) {
+	e.phase = phaseResetting
+	over := make(chan struct{})
+	e.idleReset = over
+	e.mu.Unlock()
+	e.book.flush(e.cfg.Sandbox)
+	tell()
+	e.reset()
+	e.mu.Lock()
+	e.idleReset = nil
+	close(over)
+}
+
 // reset ends every process and leaves the environment in need of an init.
 // The phase is Resetting already, so nobody else touches it but Close.
 func (e *Environment) reset() {
-	if err := e.cfg.Sandbox.Kill(e.ctx); err != nil && e.ctx.Err() == nil {
+	e.mu.Lock()
+	l := e.life
+	e.mu.Unlock()
+	if l != nil {
+		// A start under way would come after the Kill and end up in the next
+		// life. It does not take long, and nobody is waiting for this.
+		<-l.started
+	}
+	err := e.cfg.Sandbox.Kill(e.ctx)
+	if err != nil && e.ctx.Err() == nil {
 		e.cfg.Log.Error("sandbox could not be reset", "err", err)
 	}
 	// What a dead runtime had still in its sockets must not be taken for a
 	// request of the next one.
 	e.api.CloseConnections()
+	e.book.flush(e.cfg.Sandbox)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l := e.life; l != nil {
+	if l != nil {
 		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "reset"})
 	}
 	e.life, e.waiters, e.runtime = nil, nil, runtimeNotYetStarted
-	if e.phase == phaseResetting {
+	e.reportInit = false // that init's runtime is gone
+	switch {
+	case e.phase == phaseClosed:
+	case err != nil:
+		e.phase = phaseBroken
+	default:
 		e.phase = phaseNeedsInit
 	}
 }
@@ -241,11 +278,12 @@ func (e *Environment) resetAndFinish(inv *Invocation, r report) {
 // Close ends everything in the environment and waits for it. An invocation
 // in flight is answered with Sandbox.Failure. It is idempotent.
 func (e *Environment) Close() error {
+	e.closeOnce.Do(func() { e.closeErr = e.close() })
+	return e.closeErr
+}
+
+func (e *Environment) close() error {
 	e.mu.Lock()
-	if e.phase == phaseClosed {
-		e.mu.Unlock()
-		return nil
-	}
 	e.phase = phaseClosed
 	inv := e.inv
 	if l := e.life; l != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -312,12 +311,8 @@ func TestNextGoneThenBack(t *testing.T) {
 	closed := make(chan struct{})
 	comeBack := make(chan struct{})
 	h := newHarness(t, nil, func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
-		c, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(rt.base, "http://"), "/2018-06-01/runtime/"))
-		if err != nil {
-			t.Error(err)
-			return sandbox.Exit{Code: 1}
-		}
-		fmt.Fprintf(c, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		c := rt.dial()
+		fmt.Fprint(c, rawNext)
 		<-comeBack
 		c.Close()
 		close(closed)
@@ -334,11 +329,7 @@ func TestTruncatedResponse(t *testing.T) {
 	answered := make(chan struct{})
 	h := newHarness(t, nil, func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
 		id, _, _ := rt.next()
-		c, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(rt.base, "http://"), "/2018-06-01/runtime/"))
-		if err != nil {
-			t.Error(err)
-			return sandbox.Exit{Code: 1}
-		}
+		c := rt.dial()
 		fmt.Fprintf(c, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf", id)
 		c.Close()
 		<-answered

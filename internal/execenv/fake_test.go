@@ -27,10 +27,13 @@ type fakeSandbox struct {
 	listener net.Listener
 	lives    []script // one per start; the last is used again
 
+	// Set before the environment is used; nil does nothing.
+	onStart func(n int) error // before the n-th start, from 1; an error fails it
+	onKill  func() error      // after the processes have ended
+
 	mu      sync.Mutex
 	starts  int
 	running map[*fakeProc]struct{}
-	startAs error // Start fails with this
 }
 
 func newFakeSandbox(t *testing.T, lives ...script) *fakeSandbox {
@@ -56,12 +59,17 @@ func (s *fakeSandbox) Usage() (sandbox.Usage, error) {
 
 func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.startAs != nil {
-		return nil, s.startAs
-	}
 	run := s.lives[min(s.starts, len(s.lives)-1)]
 	s.starts++
+	n := s.starts
+	s.mu.Unlock()
+	if s.onStart != nil {
+		if err := s.onStart(n); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	procCtx, cancel := context.WithCancel(context.Background())
 	transport := &http.Transport{}
 	proc := &fakeProc{cancel: cancel, done: make(chan struct{})}
@@ -80,6 +88,14 @@ func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Pro
 }
 
 func (s *fakeSandbox) Kill(context.Context) error {
+	s.endAll()
+	if s.onKill != nil {
+		return s.onKill()
+	}
+	return nil
+}
+
+func (s *fakeSandbox) endAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p := range s.running {
@@ -87,11 +103,10 @@ func (s *fakeSandbox) Kill(context.Context) error {
 		<-p.done
 		delete(s.running, p)
 	}
-	return nil
 }
 
 func (s *fakeSandbox) Close() error {
-	_ = s.Kill(context.Background())
+	s.endAll()
 	return s.listener.Close()
 }
 
@@ -99,6 +114,21 @@ func (s *fakeSandbox) started() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.starts
+}
+
+// alive is the number of programs that run.
+func (s *fakeSandbox) alive() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for p := range s.running {
+		select {
+		case <-p.done:
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 type fakeProc struct {
@@ -150,6 +180,18 @@ func (rt *fakeRuntime) next() (id, event string, ok bool) {
 	a := rt.do(http.MethodGet, "invocation/next", "")
 	return a.header.Get("Lambda-Runtime-Aws-Request-Id"), a.body, a.status == http.StatusOK
 }
+
+// dial opens a connection for requests that an HTTP client does not make.
+func (rt *fakeRuntime) dial() net.Conn {
+	c, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(rt.base, "http://"), "/2018-06-01/runtime/"))
+	if err != nil {
+		rt.t.Error(err)
+		c, _ = net.Pipe() // fails its users, too
+	}
+	return c
+}
+
+const rawNext = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 func (rt *fakeRuntime) respond(id, body string, header ...string) answer {
 	return rt.do(http.MethodPost, "invocation/"+id+"/response", body, header...)
@@ -245,6 +287,13 @@ func (h *harness) init() *harness {
 		h.t.Fatalf("Init: %v", err)
 	}
 	return h
+}
+
+// initDone is closed when the init of the runtime's present life has ended.
+func (h *harness) initDone() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.life.done
 }
 
 // invoke runs one invocation to its end and returns it.

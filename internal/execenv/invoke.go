@@ -13,12 +13,18 @@ import (
 func (e *Environment) Invoke(inv *Invocation) error {
 	timeout := time.Duration(e.run.TimeoutSecs) * time.Second
 	e.mu.Lock()
+	for e.idleReset != nil {
+		over := e.idleReset
+		e.mu.Unlock()
+		<-over
+		e.mu.Lock()
+	}
 	needsInit := e.phase == phaseNeedsInit
 	switch {
-	case e.phase == phaseClosed:
+	case e.phase >= phaseBroken:
 		e.mu.Unlock()
 		return ErrClosed
-	case !needsInit && e.phase != phaseReady:
+	case e.inv != nil || !needsInit && e.phase != phaseReady:
 		e.mu.Unlock()
 		return ErrBusy
 	}
@@ -40,10 +46,9 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	e.book.start(inv.Event.RequestID, e.cfg.Version.Version)
 
 	if needsInit {
-		e.initAgain(inv, l)
-	} else {
-		e.deliver(inv)
+		return e.initAgain(inv, l)
 	}
+	e.deliver(inv)
 	return nil
 }
 
@@ -56,28 +61,34 @@ func (e *Environment) Finishing() bool {
 	return e.inv != nil && e.inv.isAnswered()
 }
 
-// initAgain runs the init inside an invocation.
-func (e *Environment) initAgain(inv *Invocation, l *life) {
-	began := e.cfg.Clock.Now()
+// initAgain runs the init inside an invocation. An error means that the
+// invocation was not taken after all.
+func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	e.startRuntime(l)
 	<-l.done // the invocation's timer ends it too
 
 	e.mu.Lock()
-	if e.inv != inv || e.phase != phaseInvoking {
+	switch {
+	case e.inv != inv || e.phase != phaseInvoking:
 		e.mu.Unlock()
-		return // timed out or closed: that path answers
-	}
-	if l.failure.errType == "" {
+		return nil // timed out or closed: that path answers
+	case l.failure.errType == "":
 		e.mu.Unlock()
 		e.deliver(inv)
-		return
+		return nil
+	case l.failure.sandboxGone:
+		e.phase, e.inv = phaseBroken, nil
+		e.mu.Unlock()
+		inv.timer.Stop()
+		return ErrClosed
 	}
 	e.phase = phaseResetting
 	e.mu.Unlock()
 	e.book.flush(e.cfg.Sandbox)
-	e.book.initReport(e.cfg.Clock.Now().Sub(began), "invoke", l.failure.errType)
+	e.book.initReport(e.cfg.Clock.Now().Sub(inv.started), "invoke", l.failure.errType)
 	inv.settle(l.failure.outcome(inv.Event.RequestID))
 	e.resetAndFinish(inv, report{status: "error", errType: l.failure.errType})
+	return nil
 }
 
 // deliver gives the invocation to a connection that waits in next. Where
@@ -125,17 +136,21 @@ func (e *Environment) timedOut(inv *Invocation) {
 	}
 	e.phase = phaseResetting
 	e.wg.Add(1) // phase is not Closed, so Close has yet to wait
-	if e.life != nil {
+	initialising := e.life != nil && !e.life.ended
+	if initialising {
 		e.endInitLocked(e.life, failure{errType: errTypeTimeout, cause: "timeout"})
 	}
 	e.mu.Unlock()
 	defer e.wg.Done()
 
-	r := report{status: "timeout", timedOut: true}
-	inv.settle(platformFailure(inv.Event.RequestID, errTypeTimeout, timeoutText(inv.deadline.Sub(inv.started))))
-	e.book.flush(e.cfg.Sandbox)
+	timeout := inv.deadline.Sub(inv.started)
+	inv.settle(platformFailure(inv.Event.RequestID, errTypeTimeout, timeoutText(timeout)))
+	if initialising {
+		e.book.flush(e.cfg.Sandbox)
+		e.book.initReport(timeout, "invoke", errTypeTimeout)
+	}
 	e.measure()
-	e.resetAndFinish(inv, r)
+	e.resetAndFinish(inv, report{status: "timeout", timedOut: true})
 }
 
 // finish ends an invocation for the environment: REPORT, then release. The

@@ -86,6 +86,8 @@ type failure struct {
 	cause   string
 	// body is the runtime's own error JSON (init/error); it wins over cause.
 	body []byte
+	// sandboxGone: nothing will ever start in this sandbox again.
+	sandboxGone bool
 }
 
 // outcome is the failure as the answer to one invocation.

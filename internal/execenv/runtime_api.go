@@ -3,12 +3,13 @@ package execenv
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/lambhq/lamb/internal/envapi"
 )
 
-// maxWaiters bounds what is remembered of connections that wait in next; a
-// server has no more of them open than that.
+// maxWaiters bounds what is remembered of connections that wait in next: a
+// server has no more of them open than that, so some of so many have gone.
 const maxWaiters = envapi.DefaultMaxConns
 
 // Next implements envapi.Handler: the runtime is ready for an event.
@@ -35,8 +36,8 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 		e.mu.Unlock()
 		return err
 	}
-	if len(e.waiters) >= maxWaiters { // the oldest has long gone
-		e.waiters = append(e.waiters[:0], e.waiters[1:]...)
+	if len(e.waiters) >= maxWaiters {
+		e.waiters = slices.DeleteFunc(e.waiters, isGone)
 	}
 	before := e.runtime
 	e.runtime = runtimeReady
@@ -58,6 +59,15 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 		e.deliver(inv)
 	}
 	return nil
+}
+
+func isGone(w *envapi.Waiter) bool {
+	select {
+	case <-w.Gone():
+		return true
+	default:
+		return false
+	}
 }
 
 // invocationDone is called when the runtime asks for the next event after it
