@@ -1,0 +1,122 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+)
+
+type callerOutcome struct {
+	PID           int
+	Payload       any
+	Code, Message string
+	Status        int
+}
+
+// TestFunctionCalls has functions call Lambda at lamb with the SDK and the
+// credentials of their environment.
+func TestFunctionCalls(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	l.create(t, fn{name: "calls", handler: "x", code: caller.zip(t), memory: 512, timeout: 60})
+	echo := l.goFn(t, "called", "echo")
+	call := func(t *testing.T, task string) (out callerOutcome) {
+		t.Helper()
+		l.invoke(t, "calls", task).into(t, &out)
+		return out
+	}
+
+	t.Run("other", func(t *testing.T) {
+		out := call(t, `{"do":"invoke","function":"called","payload":{"a":[1,"b"]}}`)
+		if got := fmt.Sprint(out.Payload); out.Code != "" || got != "map[a:[1 b]]" {
+			t.Errorf("outcome %+v", out)
+		}
+	})
+	t.Run("itself", func(t *testing.T) {
+		const depth = 6
+		out := call(t, fmt.Sprintf(`{"do":"invoke","depth":%d,"function":"called","payload":"deep"}`, depth))
+		pids := map[string]bool{}
+		var v any = map[string]any{"pid": out.PID, "payload": out.Payload}
+		for range depth + 1 {
+			level, ok := v.(map[string]any)
+			if !ok {
+				t.Fatalf("outcome %+v", out)
+			}
+			pids[fmt.Sprint(level["pid"])] = true
+			v = level["payload"]
+		}
+		if v != "deep" || len(pids) != depth+1 {
+			t.Errorf("after %d processes: %v", len(pids), v)
+		}
+	})
+	for _, do := range []string{"list", "delete"} {
+		t.Run("denied "+do, func(t *testing.T) {
+			out := call(t, `{"do":"`+do+`","function":"called"}`)
+			if out.Status != 403 || out.Code != "AccessDeniedException" || !strings.Contains(out.Message, "is not authorized to perform: lambda:") {
+				t.Errorf("outcome %+v", out)
+			}
+		})
+	}
+	for _, what := range []string{"secret", "token", "key"} {
+		t.Run("tampered "+what, func(t *testing.T) {
+			out := call(t, `{"do":"invoke","function":"called","payload":1,"tamper":"`+what+`"}`)
+			if out.Status != 403 || out.Code == "" || out.Payload != nil {
+				t.Errorf("outcome %+v", out)
+			}
+		})
+	}
+	if p := l.invoke(t, echo, `1`).succeeded(t); p != `1` {
+		t.Errorf("payload %s", p)
+	}
+}
+
+// TestFunctionAccess has the other settings of what functions may do.
+func TestFunctionAccess(t *testing.T) {
+	t.Parallel()
+	for access, status := range map[string]struct{ list, invoke int }{"full": {0, 0}, "none": {403, 403}} {
+		t.Run(access, func(t *testing.T) {
+			t.Parallel()
+			l := startLamb(t, "--function-access", access)
+			l.create(t, fn{name: "calls", handler: "x", code: caller.zip(t), memory: 512})
+			l.goFn(t, "called", "echo")
+			for do, want := range map[string]int{"list": status.list, "invoke": status.invoke} {
+				var out callerOutcome
+				l.invoke(t, "calls", `{"do":"`+do+`","function":"called","payload":1}`).into(t, &out)
+				if out.Status != want {
+					t.Errorf("%s: %+v, want status %d", do, out, want)
+				}
+			}
+		})
+	}
+}
+
+// TestCredentialsEnd shows that the credentials of an environment are worth
+// nothing when it has gone.
+func TestCredentialsEnd(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	name := l.goFn(t, "go-credentials", "env")
+	var env map[string]string
+	l.invoke(t, name, `{}`).into(t, &env)
+	minted := l.client(func(o *lambda.Options) { o.Credentials = staticCredentials(env) })
+	if _, err := minted.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name}); err != nil {
+		t.Errorf("with the credentials of a living environment: %v", err)
+	}
+	_, err := minted.ListFunctions(t.Context(), &lambda.ListFunctionsInput{})
+	wantError(t, err, 403, "AccessDeniedException", "lambda:ListFunctions")
+	// A new configuration closes the environment.
+	c := l.client()
+	if _, err := c.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Description: aws.String("new")}); err != nil {
+		t.Fatal(err)
+	}
+	waitUpdated(t, c, name)
+	var renewed map[string]string
+	l.invoke(t, name, `{}`).into(t, &renewed)
+	if renewed["AWS_ACCESS_KEY_ID"] == env["AWS_ACCESS_KEY_ID"] {
+		t.Error("the new environment has the credentials of the old one")
+	}
+	sharedLamb.secret("a minted secret key", renewed["AWS_SECRET_ACCESS_KEY"])
+}

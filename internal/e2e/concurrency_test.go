@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// TestParallel has 64 invocations in flight at the same moment, of a function
+// whose environments are together far larger than this machine.
+func TestParallel(t *testing.T) {
+	t.Parallel()
+	const n = 64
+	l := startLamb(t)
+	h := newHook(t)
+	name := l.goFn(t, "parallel", "hook", func(f *fn) {
+		f.memory, f.timeout, f.env = 1769, 120, map[string]string{"HOOK": h.URL}
+	})
+	c := l.client()
+	var (
+		mu   sync.Mutex
+		pids = map[int]bool{}
+		all  sync.WaitGroup
+	)
+	for range n {
+		all.Go(func() {
+			out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`300`)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var at struct{ PID int }
+			answer{out, ""}.into(t, &at)
+			mu.Lock()
+			defer mu.Unlock()
+			pids[at.PID] = true
+		})
+	}
+	h.await(t, n) // all 64 run, and none has ended
+	if busy := l.metric(t, "lamb_environments_busy"); busy != n {
+		t.Errorf("%v environments are busy, want %d", busy, n)
+	}
+	h.letGo()
+	all.Wait()
+	if len(pids) != n {
+		t.Errorf("%d processes served %d invocations at once", len(pids), n)
+	}
+	started := l.metric(t, "lamb_environments_started_total")
+	for range 50 { // one after the other
+		l.invoke(t, name, `0`).succeeded(t)
+	}
+	if now := l.metric(t, "lamb_environments_started_total"); now != started {
+		t.Errorf("%v environments were started for invocations that found idle ones", now-started)
+	}
+}
+
+// TestSequential shows that a client which calls one after the other is served
+// by one environment, although it has its answers before the runtime is ready
+// for the next event.
+func TestSequential(t *testing.T) {
+	t.Parallel()
+	l := startLamb(t)
+	name := l.goFn(t, "sequential", "act")
+	for i := range 200 {
+		var s struct{ Events int }
+		l.invoke(t, name, `{}`).into(t, &s)
+		if s.Events != i+1 {
+			t.Fatalf("invocation %d was event %d of its process", i+1, s.Events)
+		}
+	}
+	if n := l.metric(t, "lamb_environments_started_total"); n != 1 {
+		t.Errorf("%v environments were started, want 1", n)
+	}
+}
+
+// TestThrottling meets the limit of concurrency and that of memory.
+func TestThrottling(t *testing.T) {
+	t.Parallel()
+	t.Run("concurrency", func(t *testing.T) {
+		t.Parallel()
+		l := startLamb(t, "--concurrency", "2")
+		h := newHook(t)
+		name := l.goFn(t, "limited", "hook", func(f *fn) { f.env = map[string]string{"HOOK": h.URL} })
+		var held sync.WaitGroup
+		for range 2 {
+			held.Go(func() {
+				if _, err := l.client().Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`0`)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		h.await(t, 2)
+		wantThrottle(t, l, name, types.ThrottleReasonConcurrentInvocationLimitExceeded)
+		// The limit is that of an account in a region.
+		other := l.client(inRegion("eu-west-1"))
+		_, err := other.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name})
+		wantError(t, err, 404, "ResourceNotFoundException", name)
+		h.letGo()
+		held.Wait()
+		l.invoke(t, name, `0`).succeeded(t)
+	})
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		l := startLamb(t, "--memory-reserve", fmt.Sprint(int64(1)<<60))
+		wantThrottle(t, l, l.goFn(t, "starved", "act"), "")
+	})
+}
+
+func wantThrottle(t *testing.T, l *lamb, name string, reason types.ThrottleReason) {
+	t.Helper()
+	_, err := l.client().Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`0`)})
+	wantError(t, err, 429, "TooManyRequestsException", "Rate Exceeded.")
+	var throttled *types.TooManyRequestsException
+	if !errors.As(err, &throttled) {
+		return
+	}
+	if throttled.Reason == "" || reason != "" && throttled.Reason != reason {
+		t.Errorf("reason %q, want %q", throttled.Reason, reason)
+	}
+	if s := aws.ToString(throttled.RetryAfterSeconds); s == "" || s == "0" {
+		t.Errorf("Retry-After %q", s)
+	}
+}

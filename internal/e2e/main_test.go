@@ -1,0 +1,159 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// scratch is a folder for what all tests share: the programs they run.
+var scratch string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "lamb-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	code := m.Run()
+	if err := sharedLamb.end(); err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL: the lamb that the tests share:", err)
+		code = 1
+	}
+	return code
+}
+
+// program is a Go program that is built when the first test asks for it.
+type program struct {
+	pkg string
+
+	once sync.Once
+	path string
+	err  error
+}
+
+var (
+	lambCommand = program{pkg: "github.com/lambhq/lamb/cmd/lamb"}
+	goFunction  = program{pkg: "./testdata/gofunc"}
+	rawFunction = program{pkg: "./testdata/rawfunc"}
+	caller      = program{pkg: "./testdata/caller"}
+)
+
+// build returns the path of the built program.
+func (p *program) build(t testing.TB) string {
+	t.Helper()
+	p.once.Do(func() {
+		p.path = filepath.Join(scratch, filepath.Base(p.pkg))
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.path, p.pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			p.err = fmt.Errorf("build %s: %w\n%s", p.pkg, err, out)
+		}
+	})
+	if p.err != nil {
+		t.Fatal(p.err)
+	}
+	return p.path
+}
+
+// zips are the deployment packages of programs, packed once.
+var zips sync.Map // *program -> func() ([]byte, error)
+
+// zip is the program as a deployment package with the one file bootstrap.
+func (p *program) zip(t testing.TB) []byte {
+	t.Helper()
+	path := p.build(t)
+	pack, _ := zips.LoadOrStore(p, sync.OnceValues(func() ([]byte, error) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return zipBytes(file{name: "bootstrap", mode: 0o755, body: string(b)})
+	}))
+	b, err := pack.(func() ([]byte, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// need skips a test that cannot be run without a program, and returns its path.
+func need(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("the program %s is missing", name)
+	}
+	return path
+}
+
+// output collects what a process writes and lets tests wait for it.
+type output struct {
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	changed chan struct{} // closed when buf has grown or the writer is done
+	done    bool
+}
+
+func newOutput() *output { return &output{changed: make(chan struct{})} }
+
+// Write implements io.Writer; it never fails.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.buf.Write(p)
+	o.notify()
+	return len(p), nil
+}
+
+// finish says that nothing more will come.
+func (o *output) finish() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.done = true
+	o.notify()
+}
+
+func (o *output) notify() {
+	close(o.changed)
+	o.changed = make(chan struct{})
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// line waits for the first whole line with the text, and returns it. It is
+// empty when the writer ended without one, or stop was closed.
+func (o *output) line(text string, stop <-chan struct{}) string {
+	for {
+		o.mu.Lock()
+		all, done, changed := o.buf.String(), o.done, o.changed
+		o.mu.Unlock()
+		for line := range strings.Lines(all) {
+			if strings.HasSuffix(line, "\n") && strings.Contains(line, text) {
+				return strings.TrimSuffix(line, "\n")
+			}
+		}
+		if done {
+			return ""
+		}
+		select {
+		case <-changed:
+		case <-stop:
+			return ""
+		}
+	}
+}
