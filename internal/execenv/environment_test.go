@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/lambhq/lamb/internal/clock/clocktest"
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -16,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	poison = true
-	m.Run()
+	goleak.VerifyTestMain(m)
 }
 
 func testEvent(id, body string) envapi.Event {
@@ -107,8 +109,8 @@ func TestOutcomes(t *testing.T) {
 		starts    int
 	}{
 		{"error posted", []script{once(func(rt *fakeRuntime, id, _ string) {
-			rt.fail(id, `{"errorMessage":"boom","errorType":"E","x":1}`, "Lambda-Runtime-Function-Error-Type", "Function.E")
-		})}, `{"errorMessage":"boom","errorType":"E","x":1}`, true, "Function.E", "Status: error\tError Type: Function.E\n", 1},
+			rt.fail(id, `{"errorMessage":"boom","errorType":"E","x":1}`, "Lambda-Runtime-Function-Error-Type", "Function.Err")
+		})}, `{"errorMessage":"boom","errorType":"E","x":1}`, true, "Function.Err", "Status: error\tError Type: Function.Err\n", 1},
 		{"error without a body", []script{once(func(rt *fakeRuntime, id, _ string) {
 			rt.fail(id, "", "Lambda-Runtime-Function-Error-Type", "odd")
 		})}, `{"errorMessage":"Unknown application error occurred","errorType":"odd"}`, true, "Runtime.Unknown", "Error Type: Runtime.Unknown\n", 1},
@@ -339,13 +341,6 @@ func TestTruncatedResponse(t *testing.T) {
 	<-inv.Answered()
 	close(answered)
 	if o := inv.Outcome(); o.ErrorType != "Runtime.TruncatedResponse" || o.FunctionError != Unhandled {
-		t.Errorf("got %+v", o)
-	}
-}
-
-func TestTrailerError(t *testing.T) {
-	o := trailerError(envapi.Trailer{ErrorType: "Function.Boom", ErrorBody: "eyJlcnJvck1lc3NhZ2UiOiJtIn0="})
-	if string(o.Payload) != `{"errorMessage":"m"}` || o.FunctionError != Unhandled || o.ErrorType != "Function.Boom" {
 		t.Errorf("got %+v", o)
 	}
 }

@@ -309,6 +309,7 @@ func (h *harness) invoke(id, event string) *Invocation {
 func (h *harness) begin(id, event string) *Invocation {
 	h.t.Helper()
 	inv := NewInvocation(testEvent(id, event), nil)
+	inv.WantLog = true
 	if err := h.Environment.Invoke(inv); err != nil {
 		h.t.Fatalf("Invoke: %v", err)
 	}

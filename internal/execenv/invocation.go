@@ -15,8 +15,8 @@ type Invocation struct {
 	Event envapi.Event
 	// Responder takes the response body; nil means Buffered.
 	Responder Responder
-	// WantLog says that somebody waits for the log tail: its REPORT line has
-	// figures of this moment.
+	// WantLog says that somebody waits for the log tail, whose REPORT line then
+	// has figures of this moment. Without it LogTail is empty.
 	WantLog bool
 
 	// answered is closed when outcome is valid: the caller can be answered.

@@ -43,7 +43,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	e.wg.Add(1)
 	e.mu.Unlock()
 	defer e.wg.Done()
-	e.book.start(inv.Event.RequestID, e.cfg.Version.Version)
+	e.book.start(inv.Event.RequestID, e.cfg.Version.Version, inv.WantLog)
 
 	if needsInit {
 		return e.initAgain(inv, l)

@@ -3,6 +3,7 @@ package execenv
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -41,7 +42,8 @@ type logbook struct {
 	mu      sync.Mutex
 	streams [2]*stream // of the runtime's present life
 	tail    []byte     // up to 2*tailSize, cut when it is read or full
-	inside  bool       // between START and REPORT
+	keep    bool       // the tail is wanted: between START and REPORT
+	scratch []byte     // the platform's lines are built here
 }
 
 func newLogbook(out Logs, c clock.Clock) *logbook {
@@ -102,7 +104,7 @@ func (s *stream) endLine() {
 
 func (b *logbook) lineLocked(line []byte) {
 	b.out.Line(b.clock.Now(), line)
-	if !b.inside {
+	if !b.keep {
 		return
 	}
 	if len(line) > tailSize {
@@ -135,12 +137,24 @@ func (b *logbook) initReport(took time.Duration, phase, errType string) {
 	b.printf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: error\tError Type: %s\n", ms(took), phase, errType)
 }
 
-// start begins an invocation's part of the log.
-func (b *logbook) start(requestID, version string) {
+// start begins an invocation's part of the log; its tail is kept if wanted.
+func (b *logbook) start(requestID, version string, wantTail bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tail, b.inside = b.tail[:0], true
-	b.printf("START RequestId: %s Version: %s\n", requestID, version)
+	b.keep = wantTail
+	line := append(b.scratch[:0], "START RequestId: "...)
+	line = append(line, requestID...)
+	line = append(line, " Version: "...)
+	line = append(line, version...)
+	b.platformLocked(line)
+}
+
+// platformLocked writes a line that was built in scratch. The lines of every
+// invocation are built there by hand: fmt would allocate for each argument.
+func (b *logbook) platformLocked(line []byte) {
+	line = append(line, '\n')
+	b.scratch = line
+	b.lineLocked(line)
 }
 
 // flush waits until all output so far has arrived and ends open lines.
@@ -167,25 +181,50 @@ type report struct {
 	timedOut     bool
 }
 
-// finish writes END and REPORT and returns the tail.
+// finish writes END and REPORT and returns the tail if start was told to keep
+// it.
 func (b *logbook) finish(r report) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.printf("END RequestId: %s\n", r.requestID)
-	line := fmt.Appendf(nil, "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t",
-		r.requestID, ms(r.duration), billed(r.duration, r.initDuration), r.memoryMB, (r.peakBytes+1<<20-1)>>20)
+	b.platformLocked(append(append(b.scratch[:0], "END RequestId: "...), r.requestID...))
+	b.platformLocked(r.append(b.scratch[:0]))
+	tail := string(b.tail[max(0, len(b.tail)-tailSize):])
+	// An invocation that is cut off before its START must not get these lines.
+	b.tail, b.keep = b.tail[:0], false
+	return tail
+}
+
+// append appends the REPORT line without its newline.
+func (r *report) append(line []byte) []byte {
+	line = append(line, "REPORT RequestId: "...)
+	line = append(line, r.requestID...)
+	line = append(line, "\tDuration: "...)
+	line = appendMs(line, r.duration)
+	line = append(line, " ms\tBilled Duration: "...)
+	line = strconv.AppendInt(line, billed(r.duration, r.initDuration), 10)
+	line = append(line, " ms\tMemory Size: "...)
+	line = strconv.AppendInt(line, int64(r.memoryMB), 10)
+	line = append(line, " MB\tMax Memory Used: "...)
+	line = strconv.AppendInt(line, (r.peakBytes+1<<20-1)>>20, 10)
+	line = append(line, " MB\t"...)
 	if r.initDuration > 0 {
-		line = fmt.Appendf(line, "Init Duration: %.2f ms\t", ms(r.initDuration))
+		line = append(line, "Init Duration: "...)
+		line = appendMs(line, r.initDuration)
+		line = append(line, " ms\t"...)
 	}
 	switch {
 	case r.timedOut:
 		line = append(line, "Status: timeout"...)
 	case r.status != "success":
-		line = fmt.Appendf(line, "Status: error\tError Type: %s", r.errType)
+		line = append(line, "Status: error\tError Type: "...)
+		line = append(line, r.errType...)
 	}
-	b.lineLocked(append(line, '\n'))
-	b.inside = false
-	return string(b.tail[max(0, len(b.tail)-tailSize):])
+	return line
+}
+
+// appendMs appends milliseconds with two decimals.
+func appendMs(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, ms(d), 'f', 2, 64)
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,6 +1,7 @@
 package execenv
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -84,8 +85,9 @@ func tooLarge() Outcome {
 type failure struct {
 	errType string
 	cause   string
-	// body is the runtime's own error JSON (init/error); it wins over cause.
-	body []byte
+	// body is what the runtime told itself (init/error); it wins over cause.
+	body        []byte
+	contentType string // of body
 	// sandboxGone: nothing will ever start in this sandbox again.
 	sandboxGone bool
 }
@@ -93,7 +95,7 @@ type failure struct {
 // outcome is the failure as the answer to one invocation.
 func (f failure) outcome(requestID string) Outcome {
 	if f.body != nil {
-		return Outcome{Payload: f.body, FunctionError: Unhandled, ErrorType: f.errType}
+		return Outcome{Payload: f.body, ContentType: f.contentType, FunctionError: Unhandled, ErrorType: f.errType}
 	}
 	return platformFailure(requestID, f.errType, f.cause)
 }
@@ -109,19 +111,62 @@ func exitFailure(e sandbox.Exit) failure {
 	return failure{errType: errTypeExit, cause: "Runtime exited without providing a reason"}
 }
 
+const (
+	jsonContentType  = "application/json"
+	octetContentType = "application/octet-stream"
+	// causeContentType marks an error body that carries the X-Ray cause beside
+	// the error's own members.
+	causeContentType = "application/vnd.aws.lambda.error.cause+json"
+)
+
 // reportedError is the outcome of a runtime's POST …/error.
 func reportedError(h envapi.Header, body []byte) Outcome {
 	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(h.ErrorType), ContentType: h.ContentType}
-	if len(body) > 0 {
-		o.Payload = append([]byte(nil), body...)
-		return o
+	switch {
+	case len(body) == 0:
+		o.Payload, o.ContentType = unknownError(h.ErrorType), jsonContentType
+	case h.ContentType == causeContentType:
+		o.Payload, o.ContentType = withoutCause(body)
+	default:
+		o.Payload = bytes.Clone(body)
 	}
-	text := struct {
+	return o
+}
+
+// reportedInitError is why an init failed by the runtime's own account. Its
+// body is taken for JSON or else for bytes, as the emulator does.
+func reportedInitError(h envapi.Header, body []byte) failure {
+	o := reportedError(h, body)
+	f := failure{errType: o.ErrorType, body: o.Payload, contentType: jsonContentType}
+	if !json.Valid(o.Payload) {
+		f.contentType = octetContentType
+	}
+	return f
+}
+
+// unknownError is the body of an error that came without one.
+func unknownError(errType string) []byte {
+	b, _ := json.Marshal(struct { // two strings always marshal
 		ErrorMessage string `json:"errorMessage"`
 		ErrorType    string `json:"errorType,omitempty"`
-	}{"Unknown application error occurred", h.ErrorType}
-	o.Payload, _ = json.Marshal(text) // two strings always marshal
-	return o
+	}{"Unknown application error occurred", errType})
+	return b
+}
+
+// withoutCause reduces a body of causeContentType to what the caller may see.
+func withoutCause(body []byte) (visible []byte, contentType string) {
+	var members struct {
+		ErrorMessage json.RawMessage `json:"errorMessage,omitempty"`
+		ErrorType    json.RawMessage `json:"errorType,omitempty"`
+		StackTrace   json.RawMessage `json:"stackTrace,omitempty"`
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if json.Unmarshal(body, &members) != nil || enc.Encode(members) != nil {
+		return []byte(`"Invalid error body"`), octetContentType
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), jsonContentType
 }
 
 // trailerError is the outcome of a response whose trailers say that the
@@ -150,7 +195,7 @@ func sanitizeErrorType(t string) string {
 }
 
 func isErrorName(s string) bool {
-	if s == "" || s[0] < 'A' || s[0] > 'Z' {
+	if len(s) < 2 || s[0] < 'A' || s[0] > 'Z' {
 		return false
 	}
 	for i := range len(s) {

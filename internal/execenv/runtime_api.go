@@ -1,8 +1,6 @@
 package execenv
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 
 	"github.com/lambhq/lamb/internal/envapi"
@@ -134,7 +132,7 @@ func (e *Environment) InvocationError(id string, h envapi.Header, body []byte) *
 	}
 	e.runtime = runtimeErrorPosted
 	e.mu.Unlock()
-	e.answer(inv, reportedError(h, withoutCause(h.ContentType, body)))
+	e.answer(inv, reportedError(h, body))
 	return nil
 }
 
@@ -150,8 +148,7 @@ func (e *Environment) InitError(h envapi.Header, body []byte) *envapi.Error {
 		return err
 	}
 	e.runtime = runtimeInitError
-	o := reportedError(h, withoutCause(h.ContentType, body))
-	e.endInitLocked(e.life, failure{errType: o.ErrorType, body: o.Payload})
+	e.endInitLocked(e.life, reportedInitError(h, body))
 	return nil
 }
 
@@ -193,30 +190,4 @@ func (s *responseSink) Abort(cause error) {
 	s.body.Discard()
 	s.env.cfg.Log.Debug("response was cut", "request", s.inv.Event.RequestID, "err", cause)
 	s.env.answer(s.inv, platformFailure(s.inv.Event.RequestID, errTypeTruncated, "HTTP request detected as truncated"))
-}
-
-// causeContentType marks an error body that carries the X-Ray cause beside
-// the error's own members.
-const causeContentType = "application/vnd.aws.lambda.error.cause+json"
-
-// withoutCause reduces such a body to what the caller may see.
-func withoutCause(contentType string, body []byte) []byte {
-	if contentType != causeContentType {
-		return body
-	}
-	var visible struct {
-		ErrorMessage json.RawMessage `json:"errorMessage,omitempty"`
-		ErrorType    json.RawMessage `json:"errorType,omitempty"`
-		StackTrace   json.RawMessage `json:"stackTrace,omitempty"`
-	}
-	if err := json.Unmarshal(body, &visible); err != nil {
-		return []byte(`"Invalid error body"`)
-	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(visible); err != nil {
-		return []byte(`"Invalid error body"`)
-	}
-	return bytes.TrimRight(out.Bytes(), "\n")
 }
