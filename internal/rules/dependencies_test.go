@@ -51,8 +51,8 @@ var dependencies = map[string]dependency{
 		inTests: true,
 	},
 	"github.com/aws/aws-sdk-go-v2":                awsSDK,
-	"github.com/aws/aws-sdk-go-v2/config":         awsSDK,
 	"github.com/aws/aws-sdk-go-v2/credentials":    awsSDK,
+	"github.com/aws/smithy-go":                    awsSDK,
 	"github.com/aws/aws-sdk-go-v2/service/lambda": awsSDK,
 	"github.com/aws/aws-lambda-go": {
 		why:     "real functions to run; lamb itself never links it",
