@@ -215,7 +215,7 @@ func validNumber(s []byte) bool {
 	return i == len(s)
 }
 
-// integer reads a 32-bit number, long a 64-bit one. "3.0" is 3.
+// integer reads a 32-bit number. "3.0" is 3.
 func (d *jsonReader) integer() (int, error) {
 	n, err := d.whole("an Integer")
 	if err == nil && (n < math.MinInt32 || n > math.MaxInt32) {
@@ -223,8 +223,6 @@ func (d *jsonReader) integer() (int, error) {
 	}
 	return int(n), err
 }
-
-func (d *jsonReader) long() (int64, error) { return d.whole("a Long") }
 
 func (d *jsonReader) whole(want string) (int64, error) {
 	text, err := d.number(want)

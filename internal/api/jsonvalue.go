@@ -69,22 +69,6 @@ func readMap[T any](d *jsonReader, dst *map[string]T, elem func(*jsonReader, *T)
 	return nil
 }
 
-// readBlob reads base64. An empty string is an empty, present blob.
-func readBlob(d *jsonReader, dst *[]byte) error {
-	if null, err := d.null(); null || err != nil {
-		*dst = nil
-		return err
-	}
-	text, err := d.string()
-	if err != nil {
-		return err
-	}
-	if *dst, err = base64.StdEncoding.DecodeString(text); err != nil {
-		return badBase64()
-	}
-	return nil
-}
-
 // badBase64 is the answer to a blob that is not base64.
 func badBase64() error {
 	return NewSerialization("A blob of the request body is not valid base64")

@@ -81,7 +81,6 @@ type builder struct {
 	model   *Model
 	view    *view
 	inputs  map[string]bool // shapes reachable from requests
-	bodies  map[string]bool // structures that are read from JSON
 	structs map[string]*structView
 	rules   map[string]bool
 	labels  map[string][]string // input shape: labels of its path
@@ -280,9 +279,9 @@ func (b *builder) decodeExpr(f *fieldView, s *Shape) string {
 		return fmt.Sprintf("readMap(d, &v.%s, %s)", f.Name, b.elemDecoder(s.Elem))
 	case KindStructure:
 		return fmt.Sprintf("readObject(d, &v.%s)", f.Name)
-	case KindBlob:
-		return fmt.Sprintf("readBlob(d, &v.%s)", f.Name)
 	}
+	// A kind that no request of the model has in its JSON has no method there
+	// (long, blob): a newer model that has one does not compile until it is written.
 	return fmt.Sprintf("readScalar(d, &v.%s, (*jsonReader).%s)", f.Name, s.Kind)
 }
 
