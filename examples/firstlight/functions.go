@@ -92,44 +92,60 @@ func packGo(ctx context.Context, folder string, f *function) error {
 	return err
 }
 
+// What Lambda lets people create at present, by the version that the
+// interpreter says it is. For another version the first is taken: lamb then
+// runs the function on the nearest interpreter that it finds, and logs that.
+var (
+	pythonRuntimes = []types.Runtime{
+		types.RuntimePython312, types.RuntimePython39, types.RuntimePython310,
+		types.RuntimePython311, types.RuntimePython313, types.RuntimePython314,
+	}
+	nodeRuntimes = []types.Runtime{types.RuntimeNodejs22x, types.RuntimeNodejs20x, types.RuntimeNodejs24x}
+)
+
 // packPython packs a Python function for the version of Python that is here.
-func packPython(ctx context.Context, folder string, f *function) (err error) {
-	f.runtime, err = runtimeOf(ctx, "python3", regexp.MustCompile(`^Python (3\.\d+)`), "python%s", types.RuntimePython312)
+func packPython(ctx context.Context, folder string, f *function) error {
+	version, err := versionOf(ctx, "python3", regexp.MustCompile(`^Python (3\.\d+)`))
 	if err != nil {
 		return err
 	}
+	f.runtime = oneOf(pythonRuntimes, "python"+version)
 	f.handler, f.source = "lambda_function.lambda_handler", filepath.Join(folder, "lambda_function.py")
 	f.code, err = zipFile(f.source, 0o644)
 	return err
 }
 
 // packNode packs a Node function for the version of Node that is here.
-func packNode(ctx context.Context, folder string, f *function) (err error) {
-	f.runtime, err = runtimeOf(ctx, "node", regexp.MustCompile(`^v(\d+)\.`), "nodejs%s.x", types.RuntimeNodejs22x)
+func packNode(ctx context.Context, folder string, f *function) error {
+	version, err := versionOf(ctx, "node", regexp.MustCompile(`^v(\d+)\.`))
 	if err != nil {
 		return err
 	}
+	f.runtime = oneOf(nodeRuntimes, "nodejs"+version+".x")
 	f.handler, f.source = "index.handler", filepath.Join(folder, "index.mjs")
 	f.code, err = zipFile(f.source, 0o644)
 	return err
 }
 
-// runtimeOf asks an interpreter for its version and gives Lambda's identifier
-// for it, or otherwise if Lambda has none for that version.
-func runtimeOf(ctx context.Context, program string, version *regexp.Regexp, format string, otherwise types.Runtime) (types.Runtime, error) {
+// versionOf asks an interpreter for its version; it is empty when the answer
+// cannot be read.
+func versionOf(ctx context.Context, program string, version *regexp.Regexp) (string, error) {
 	output, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
 		return "", missingError{program}
 	}
-	match := version.FindSubmatch(output)
-	if match == nil {
-		return otherwise, nil
+	if match := version.FindSubmatch(output); match != nil {
+		return string(match[1]), nil
 	}
-	id := types.Runtime(fmt.Sprintf(format, match[1]))
-	if !slices.Contains(id.Values(), id) {
-		return otherwise, nil
+	return "", nil
+}
+
+// oneOf is the runtime with that identifier, or else the first.
+func oneOf(runtimes []types.Runtime, id string) types.Runtime {
+	if i := slices.Index(runtimes, types.Runtime(id)); i >= 0 {
+		return runtimes[i]
 	}
-	return id, nil
+	return runtimes[0]
 }
 
 // zipFile makes a zip with one file in it.

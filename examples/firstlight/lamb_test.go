@@ -17,7 +17,8 @@ import (
 func buildLamb(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "lamb")
-	build := exec.Command("go", "build", "-o", program, "github.com/lambhq/lamb/cmd/lamb")
+	// The flags of `make build`: what it has compiled is not compiled again.
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "github.com/lambhq/lamb/cmd/lamb")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build lamb: %v\n%s", err, out)
