@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
 // box is a process sandbox.
@@ -38,14 +40,13 @@ type box struct {
 	closeOnce sync.Once
 	closeErr  error // valid after closeOnce
 
-	mu      sync.Mutex // guards streams
-	streams map[*stream]struct{}
+	outputs *output.Set
 }
 
 var _ sandbox.Sandbox = (*box)(nil)
 
 func newBox(p *Provider, spec sandbox.Spec) *box {
-	b := &box{provider: p, spec: spec, lock: make(chan struct{}, 1), streams: map[*stream]struct{}{}}
+	b := &box{provider: p, spec: spec, lock: make(chan struct{}, 1), outputs: output.NewSet(p.buffers)}
 	b.ended, b.end = context.WithCancel(context.Background())
 	return b
 }
@@ -120,56 +121,30 @@ func (b *box) start(p sandbox.Process) (sandbox.Proc, error) {
 	if dir == "" {
 		dir = b.paths.Task
 	}
-	out, err := b.openOutputs(p)
+	out, err := b.outputs.Open(p.Stdout, p.Stderr)
 	if err != nil {
 		return nil, err
 	}
-	defer out.closeWriters()
+	defer out.CloseWriters()
 	proc, err := b.group.start(program{
 		path:     p.Path,
 		argv:     append([]string{p.Path}, p.Args...),
 		env:      p.Env,
 		dir:      dir,
 		maxFiles: b.spec.MaxFiles,
-		stdout:   out.stdout,
-		stderr:   out.stderr,
+		stdout:   out.Stdout,
+		stderr:   out.Stderr,
 	})
 	if err != nil {
-		out.closeReaders()
+		out.CloseReaders()
 		return nil, explainStart(p.Path, dir, err)
 	}
-	b.mu.Lock()
-	for _, s := range out.streams {
-		b.streams[s] = struct{}{}
-	}
-	b.mu.Unlock()
-	for _, s := range out.streams {
-		go func() {
-			s.run()
-			b.mu.Lock()
-			delete(b.streams, s)
-			b.mu.Unlock()
-		}()
-	}
+	out.Start()
 	return proc, nil
 }
 
-func (b *box) liveStreams() []*stream {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	streams := make([]*stream, 0, len(b.streams))
-	for s := range b.streams {
-		streams = append(streams, s)
-	}
-	return streams
-}
-
 // Flush implements sandbox.Sandbox.
-func (b *box) Flush() {
-	for _, s := range b.liveStreams() {
-		s.flush()
-	}
-}
+func (b *box) Flush() { b.outputs.Flush() }
 
 // Freeze implements sandbox.Sandbox.
 func (b *box) Freeze(ctx context.Context) error {
@@ -188,19 +163,7 @@ func (b *box) Kill(ctx context.Context) error {
 		if err := b.group.kill(ctx); err != nil {
 			return err
 		}
-		// A writer may block: the context bounds the wait, not the copying.
-		done := make(chan struct{})
-		streams := b.liveStreams()
-		go func() {
-			defer close(done)
-			finishAll(streams)
-		}()
-		select {
-		case <-done:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return b.outputs.FinishWithin(ctx)
 	})
 }
 
@@ -257,12 +220,12 @@ func (b *box) close() error {
 			errs = append(errs, err)
 		}
 	}
-	finishAll(b.liveStreams())
+	b.outputs.Finish()
 	if b.group != nil {
 		b.group.release()
 	}
 	if b.dir != "" {
-		errs = append(errs, removeTree(b.dir))
+		errs = append(errs, hostfs.RemoveTree(b.dir))
 	}
 	b.provider.forget(b.spec.ID)
 	return errors.Join(errs...)

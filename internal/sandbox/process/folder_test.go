@@ -9,18 +9,6 @@ import (
 	"testing"
 )
 
-func TestValidID(t *testing.T) {
-	for id, want := range map[string]bool{
-		"a": true, "a-1": true, "0": true, strings.Repeat("a", 64): true,
-		"": false, ".": false, "..": false, "a/b": false, "A": false, "a_b": false, "ü": false, "a\x00": false,
-		strings.Repeat("a", 65): false,
-	} {
-		if got := validID(id); got != want {
-			t.Errorf("%q: %v", id, got)
-		}
-	}
-}
-
 // TestWorkDir: New removes what an earlier run left, and nothing else.
 func TestWorkDir(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
@@ -80,24 +68,5 @@ func TestTemporaryWorkDir(t *testing.T) {
 	}
 	if _, err := os.Stat(p.workDir); !os.IsNotExist(err) {
 		t.Errorf("left: %v", err)
-	}
-}
-
-func TestDescribe(t *testing.T) {
-	elf := func(class byte, machine string) string {
-		return "\x7fELF\x02" + string(class) + strings.Repeat("\x00", 12) + machine + strings.Repeat("\x00", 40)
-	}
-	for _, test := range []struct{ head, want string }{
-		{"", "it is empty"},
-		{"#!/usr/bin/python9 -u\nprint()", `interpreter "/usr/bin/python9 -u"`},
-		{"#!", `interpreter ""`},
-		{"print('x')", "begins with #!"},
-		{elf(1, "\xf7\x00"), "Linux program for another machine"},
-		{elf(2, "\x00\x28"), "Linux program for arm,"},
-		{"\x7fELF", "neither a program"},
-	} {
-		if got := describe([]byte(test.head)); !strings.Contains(got, test.want) {
-			t.Errorf("%q: %s, want %s", test.head, got, test.want)
-		}
 	}
 }

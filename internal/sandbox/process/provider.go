@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
 // closeTimeout bounds how long Close waits for killed processes to be gone:
@@ -39,7 +41,7 @@ type Provider struct {
 	workDir string
 	ownsDir bool // workDir is a temporary folder that Close removes
 	peers   peerCheck
-	buffers *sync.Pool // of *[]byte, outputBuffer long
+	buffers *output.Buffers
 	print   sandbox.Fingerprint
 	engine  engine
 
@@ -86,12 +88,9 @@ type program struct {
 // New returns a provider. The caller closes it.
 func New(cfg Config) (*Provider, error) {
 	p := &Provider{
-		log:   cfg.Logger,
-		boxes: map[string]*box{},
-		buffers: &sync.Pool{New: func() any {
-			b := make([]byte, outputBuffer)
-			return &b
-		}},
+		log:     cfg.Logger,
+		boxes:   map[string]*box{},
+		buffers: output.NewBuffers(),
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -139,7 +138,7 @@ func (p *Provider) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandb
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("create sandbox: %w", err)
 	}
-	if err := checkSpec(spec); err != nil {
+	if err := spec.Check(); err != nil {
 		return nil, fmt.Errorf("create sandbox: %w", err)
 	}
 	b := newBox(p, spec)
@@ -209,7 +208,7 @@ func (p *Provider) close() error {
 func (p *Provider) releaseHost() error {
 	err := p.peers.close()
 	if p.ownsDir {
-		err = errors.Join(err, removeTree(p.workDir))
+		err = errors.Join(err, hostfs.RemoveTree(p.workDir))
 	}
 	return err
 }
@@ -233,8 +232,8 @@ func (p *Provider) prepareWorkDir(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.IsDir() && validID(e.Name()) {
-			err = errors.Join(err, removeTree(filepath.Join(abs, e.Name())))
+		if e.IsDir() && sandbox.ValidID(e.Name()) {
+			err = errors.Join(err, hostfs.RemoveTree(filepath.Join(abs, e.Name())))
 		}
 	}
 	return err

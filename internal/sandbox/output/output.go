@@ -1,16 +1,19 @@
 //go:build unix
 
-package process
+// Package output carries what programs in a sandbox write to the writers that
+// are to have it. It owns the pipes and the goroutines that empty them; it
+// buffers almost nothing, so a writer that blocks makes the program block, and
+// Flush is a barrier.
+package output
 
 import (
+	"context"
 	"io"
 	"os"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/lambhq/lamb/internal/sandbox"
 )
 
 // outputBuffer is how much of a stream is in lamb's memory at most, and only
@@ -132,32 +135,63 @@ func finishAll(streams []*stream) {
 	wg.Wait()
 }
 
-// outputs is the pipes of a program that is being started.
-type outputs struct {
-	stdout, stderr *os.File // writing ends; nil to discard
-	streams        []*stream
+// Buffers lends the memory that copying needs; sandboxes share one.
+type Buffers struct{ pool sync.Pool } // of *[]byte, outputBuffer long
+
+// NewBuffers returns an empty pool.
+func NewBuffers() *Buffers {
+	return &Buffers{sync.Pool{New: func() any {
+		b := make([]byte, outputBuffer)
+		return &b
+	}}}
 }
 
-func (b *box) openOutputs(p sandbox.Process) (*outputs, error) {
-	o := &outputs{}
+// Set is the outputs of one sandbox's programs.
+type Set struct {
+	buffers *Buffers
+
+	mu      sync.Mutex // guards streams
+	streams map[*stream]struct{}
+}
+
+// NewSet returns a set without outputs.
+func NewSet(buffers *Buffers) *Set {
+	return &Set{buffers: buffers, streams: map[*stream]struct{}{}}
+}
+
+// Pipes is the pipes of a program that is being started. Their owner calls
+// CloseWriters in any case, and either Start or CloseReaders.
+type Pipes struct {
+	// Stdout and Stderr are the writing ends, for the program; nil to discard.
+	// They are one file when the writers are one.
+	Stdout, Stderr *os.File
+
+	set     *Set
+	streams []*stream
+}
+
+// Open makes the pipes of a program whose outputs go to these writers; nil
+// discards.
+func (t *Set) Open(stdout, stderr io.Writer) (*Pipes, error) {
+	o := &Pipes{set: t}
 	var err error
-	if o.stdout, err = o.open(p.Stdout, b.provider.buffers); err != nil {
+	if o.Stdout, err = o.open(stdout); err != nil {
 		return nil, err
 	}
-	if sameWriter(p.Stdout, p.Stderr) {
+	if sameWriter(stdout, stderr) {
 		// One pipe for both keeps their order, as a terminal does.
-		o.stderr = o.stdout
+		o.Stderr = o.Stdout
 		return o, nil
 	}
-	if o.stderr, err = o.open(p.Stderr, b.provider.buffers); err != nil {
-		o.closeWriters()
-		o.closeReaders()
+	if o.Stderr, err = o.open(stderr); err != nil {
+		o.CloseWriters()
+		o.CloseReaders()
 		return nil, err
 	}
 	return o, nil
 }
 
-func (o *outputs) open(dst io.Writer, buffers *sync.Pool) (*os.File, error) {
+func (o *Pipes) open(dst io.Writer) (*os.File, error) {
 	if dst == nil {
 		return nil, nil
 	}
@@ -165,7 +199,7 @@ func (o *outputs) open(dst io.Writer, buffers *sync.Pool) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStream(r, dst, buffers)
+	s, err := newStream(r, dst, &o.set.buffers.pool)
 	if err != nil {
 		r.Close()
 		w.Close()
@@ -175,18 +209,76 @@ func (o *outputs) open(dst io.Writer, buffers *sync.Pool) (*os.File, error) {
 	return w, nil
 }
 
-func (o *outputs) closeWriters() {
-	if o.stdout != nil {
-		o.stdout.Close()
+// Start copies from now on, until every writing end is closed or Finish.
+func (o *Pipes) Start() {
+	t := o.set
+	t.mu.Lock()
+	for _, s := range o.streams {
+		t.streams[s] = struct{}{}
 	}
-	if o.stderr != nil && o.stderr != o.stdout {
-		o.stderr.Close()
+	t.mu.Unlock()
+	for _, s := range o.streams {
+		go func() {
+			s.run()
+			t.mu.Lock()
+			delete(t.streams, s)
+			t.mu.Unlock()
+		}()
 	}
 }
 
-func (o *outputs) closeReaders() {
+// CloseWriters closes lamb's copies of the writing ends.
+func (o *Pipes) CloseWriters() {
+	if o.Stdout != nil {
+		o.Stdout.Close()
+	}
+	if o.Stderr != nil && o.Stderr != o.Stdout {
+		o.Stderr.Close()
+	}
+}
+
+// CloseReaders gives the pipes up.
+func (o *Pipes) CloseReaders() {
 	for _, s := range o.streams {
 		s.file.Close()
+	}
+}
+
+func (t *Set) live() []*stream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	streams := make([]*stream, 0, len(t.streams))
+	for s := range t.streams {
+		streams = append(streams, s)
+	}
+	return streams
+}
+
+// Flush returns when what is in the pipes now has been written.
+func (t *Set) Flush() {
+	for _, s := range t.live() {
+		s.flush()
+	}
+}
+
+// Finish writes what is in the pipes and ends the copying, whoever may still
+// hold a writing end. It waits for a Write under way.
+func (t *Set) Finish() { finishAll(t.live()) }
+
+// FinishWithin is Finish, bounded by a context: that bounds the wait, not the
+// copying.
+func (t *Set) FinishWithin(ctx context.Context) error {
+	done := make(chan struct{})
+	streams := t.live()
+	go func() {
+		defer close(done)
+		finishAll(streams)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
