@@ -53,7 +53,10 @@ type Environment struct {
 	waiters   []*envapi.Waiter // connections that wait in next
 	inv       *Invocation      // in flight, until the runtime's next
 	// undelivered: inv waits for a connection to ask for it.
-	undelivered  bool
+	undelivered bool
+	// releasing: the last invocation is over, and whoever Released tells has
+	// not said Freed yet.
+	releasing    bool
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
 	memoryPeak   int64

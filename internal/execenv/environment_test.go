@@ -228,6 +228,23 @@ func TestInitTimeout(t *testing.T) {
 	}
 }
 
+// TestFinishingUntilFreed: between the end of an invocation and the moment at
+// which the owner knows of it, the environment is finishing, or a client that
+// calls one after the other would be given a second one.
+func TestFinishingUntilFreed(t *testing.T) {
+	h := newHarness(t, nil, serve(func(rt *fakeRuntime, id, event string) { rt.respond(id, event) })).init()
+	for _, id := range []string{"id-1", "id-2"} {
+		h.invoke(id, "1")
+		if !h.Finishing() {
+			t.Errorf("%s: not finishing, although nobody has said Freed", id)
+		}
+		h.Freed()
+		if h.Finishing() {
+			t.Errorf("%s: finishing after Freed", id)
+		}
+	}
+}
+
 // TestAnsweredBeforeNext: the caller has the answer while the runtime has not
 // asked for its next event; the environment is not free before it does.
 func TestAnsweredBeforeNext(t *testing.T) {
@@ -253,10 +270,9 @@ func TestAnsweredBeforeNext(t *testing.T) {
 // TestErrorTable plays every refusal of the Runtime API.
 func TestErrorTable(t *testing.T) {
 	type step struct {
-		path, body   string
-		status       int
-		want         string
-		header, also string
+		path, body string
+		status     int
+		want       string
 	}
 	const sent = `"State transition from RuntimeResponseSentState to `
 	play := func(rt *fakeRuntime, steps []step) {

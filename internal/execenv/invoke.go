@@ -29,7 +29,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 		return ErrBusy
 	}
 	e.phase = phaseInvoking
-	e.inv, e.undelivered = inv, false
+	e.inv, e.undelivered, e.releasing = inv, false, false
 	inv.started = e.cfg.Clock.Now()
 	inv.deadline = inv.started.Add(timeout)
 	inv.Event.DeadlineMs = inv.deadline.UnixMilli()
@@ -52,13 +52,22 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	return nil
 }
 
-// Finishing reports whether the caller of the invocation in flight has been
-// answered and only the runtime's next is outstanding: the environment will
-// be free in a moment.
+// Finishing reports whether the caller of the last invocation has been
+// answered and the owner does not know yet that the environment is free: it
+// will in a moment.
 func (e *Environment) Finishing() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.inv != nil && e.inv.isAnswered()
+	return e.releasing || e.inv != nil && e.inv.isAnswered()
+}
+
+// Freed is the owner's answer to Released: it counts the environment as free
+// from here on. Without it there would be a moment at which a caller who has
+// his answer finds the environment neither Finishing nor free.
+func (e *Environment) Freed() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.releasing = false
 }
 
 // initAgain runs the init inside an invocation. An error means that the
@@ -162,7 +171,7 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 		e.mu.Unlock()
 		return
 	}
-	e.inv = nil
+	e.inv, e.releasing = nil, e.cfg.Released != nil
 	r.requestID = inv.Event.RequestID
 	r.duration = at.Sub(inv.started)
 	if r.timedOut {

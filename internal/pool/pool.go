@@ -52,6 +52,7 @@ type Environment interface {
 	Init() error
 	Invoke(*execenv.Invocation) error
 	Finishing() bool
+	Freed()
 	Close() error
 }
 
@@ -167,34 +168,34 @@ func New(cfg Config) *Pool {
 // because an accepted invocation runs also when its caller has gone; ctx
 // carries values only.
 func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) {
+	scope := v.Key.Scope()
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
-	scope := v.Key.Scope()
-	if p.inflight[scope] >= p.cfg.Limit {
+	g := p.groupLocked(v)
+	over := p.inflight[scope] >= p.cfg.Limit
+	if over && !(g.runs(v) && g.worthWaiting()) {
 		p.mu.Unlock()
-		return nil, &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
-			Detail: "the account's concurrency limit is reached"}
+		return nil, errLimit()
 	}
 	p.admitLocked(scope)
-	g := p.groupLocked(v)
 	m := &member{group: g, scope: scope}
 	if g.runs(v) {
 		m.content = g.content
-		if idle := g.takeIdle(); idle != nil {
-			p.mu.Unlock()
-			return &Slot{p, idle}, nil
-		}
-		if g.finishing() > len(g.waiters) {
-			ch := make(chan *member, 1)
-			g.waiters = append(g.waiters, ch)
-			p.mu.Unlock()
-			if free := p.await(g, ch); free != nil {
-				return &Slot{p, free}, nil
+		if !over {
+			if idle := g.takeIdle(); idle != nil {
+				p.mu.Unlock()
+				return &Slot{p, idle}, nil
 			}
-			p.mu.Lock()
+		}
+		if g.worthWaiting() {
+			free, err := p.awaitLocked(m)
+			if free != nil || err != nil {
+				p.mu.Unlock()
+				return free, err
+			}
 		}
 	} else {
 		// The catalog has moved on since v was looked up: this environment
@@ -211,6 +212,37 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 	p.mu.Unlock()
 	defer p.wg.Done()
 	return p.coldStart(ctx, m, v)
+}
+
+func errLimit() error {
+	return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
+		Detail: "the account's concurrency limit is reached"}
+}
+
+// awaitLocked waits for an environment that is about to be free, in place of m;
+// it unlocks mu meanwhile. Without one and without an error, m is to be started.
+// The invocation is admitted, if need be beyond the limit, because the one that
+// is about to end counts still; on an error that is taken back.
+func (p *Pool) awaitLocked(m *member) (*Slot, error) {
+	g := m.group
+	ch := make(chan *member, 1)
+	g.waiters = append(g.waiters, ch)
+	p.mu.Unlock()
+	free := p.await(g, ch)
+	p.mu.Lock()
+	if free != nil {
+		return &Slot{p, free}, nil
+	}
+	if p.inflight[m.scope] > p.cfg.Limit {
+		p.unadmitLocked(m.scope)
+		return nil, errLimit()
+	}
+	if g.content == m.content {
+		if idle := g.takeIdle(); idle != nil {
+			return &Slot{p, idle}, nil
+		}
+	}
+	return nil, nil
 }
 
 // await waits for an environment that is about to be free.
@@ -292,24 +324,24 @@ func (p *Pool) released(m *member) {
 	if _, busy := g.busy[m]; !busy {
 		return
 	}
-	if p.closed || m.content != g.content {
-		delete(g.busy, m)
-		p.dropLocked(m)
-		p.unadmitLocked(m.scope)
-		return
-	}
-	if len(g.waiters) > 0 {
-		// The waiter has been admitted itself; this one's admission ends.
+	// Under the lock, so that finishing counts it until it is idle or given on.
+	m.env.Freed()
+	p.unadmitLocked(m.scope)
+	current := m.content == g.content
+	if current && len(g.waiters) > 0 {
+		// The waiter has been admitted itself, also when the pool is closed by now.
 		ch := g.waiters[0]
 		g.waiters = append(g.waiters[:0], g.waiters[1:]...)
-		p.unadmitLocked(m.scope)
 		ch <- m
 		return
 	}
 	delete(g.busy, m)
+	if !current || p.closed {
+		p.dropLocked(m)
+		return
+	}
 	m.since = p.cfg.Clock.Now()
 	g.idle = append(g.idle, m)
-	p.unadmitLocked(m.scope)
 }
 
 // Changed tells the pool that a version's record is now v, or is gone when v
@@ -320,6 +352,10 @@ func (p *Pool) Changed(key function.Key, version string, v *function.Version) {
 	gk := groupKey{key, version}
 	g := p.groups[gk]
 	if g == nil {
+		// To be remembered, also of a version that nobody has invoked: an
+		// invocation that looked it up before the change is on its way here,
+		// and must not be taken for what is current. The reaper forgets it.
+		p.groups[gk] = newGroup(v)
 		return
 	}
 	if v != nil && g.runs(v) {
@@ -331,19 +367,20 @@ func (p *Pool) Changed(key function.Key, version string, v *function.Version) {
 		p.dropLocked(m)
 	}
 	g.idle = nil
-	if v == nil {
-		delete(p.groups, gk)
-	}
 }
 
 func (p *Pool) groupLocked(v *function.Version) *group {
 	gk := groupKey{v.Key, v.Version}
 	g := p.groups[gk]
 	if g == nil {
-		g = &group{version: v, content: new(content), busy: make(map[*member]struct{})}
+		g = newGroup(v)
 		p.groups[gk] = g
 	}
 	return g
+}
+
+func newGroup(v *function.Version) *group {
+	return &group{version: v, content: new(content), busy: make(map[*member]struct{})}
 }
 
 // runs reports whether v runs what the group runs. On the warm path it is the
@@ -364,14 +401,18 @@ func (g *group) takeIdle() *member {
 	return m
 }
 
-func (g *group) finishing() int {
+// worthWaiting reports whether an environment is about to be free that nobody
+// waits for yet.
+func (g *group) worthWaiting() bool {
 	n := 0
 	for m := range g.busy {
 		if m.env.Finishing() {
-			n++
+			if n++; n > len(g.waiters) {
+				return true
+			}
 		}
 	}
-	return n
+	return false
 }
 
 func (p *Pool) admitLocked(s function.Scope) {

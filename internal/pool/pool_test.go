@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type fakeEnv struct {
 func (e *fakeEnv) Init() error                      { return e.initErr }
 func (e *fakeEnv) Invoke(*execenv.Invocation) error { return nil }
 func (e *fakeEnv) Close() error                     { close(e.closed); return nil }
+func (e *fakeEnv) Freed()                           { e.setFinishing(false) }
 func (e *fakeEnv) Finishing() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -143,6 +145,9 @@ func TestWaitsForFinishing(t *testing.T) {
 	if e := <-got; e != a {
 		t.Errorf("got %s, want %s", e.name, a.name)
 	}
+	if a.Finishing() {
+		t.Error("the environment was not told that it is known to be free")
+	}
 }
 
 func TestGraceEnds(t *testing.T) {
@@ -177,6 +182,113 @@ func TestLimit(t *testing.T) {
 	f.acquire(other) // limits are per account and region
 	a.released()
 	f.acquire(v)
+}
+
+// TestLimitWaitsForFinishing: a client that calls one after the other is not
+// throttled because the runtime has yet to ask for its next event.
+func TestLimitWaitsForFinishing(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Limit = 1 })
+	v := version("f", "a")
+	a := f.acquire(v)
+	a.setFinishing(true)
+	got := make(chan error, 1)
+	second := func() {
+		s, err := f.Acquire(context.Background(), v)
+		if err == nil && s.member.env != Environment(a) {
+			err = fmt.Errorf("got %s", s.member.env.(*fakeEnv).name)
+		}
+		got <- err
+	}
+	go second()
+	f.waitWaiters(v, 1)
+	if _, err := f.Acquire(context.Background(), v); !isThrottled(err) {
+		t.Errorf("a third Acquire beside one that waits: %v, want a throttle", err)
+	}
+	a.released()
+	if err := <-got; err != nil {
+		t.Errorf("second Acquire: %v", err)
+	}
+
+	a.setFinishing(true)
+	go second()
+	f.clock.WaitTimers(2) // the reaper's and the grace
+	f.clock.Advance(DefaultFinishGrace)
+	if err := <-got; !isThrottled(err) {
+		t.Errorf("Acquire after the grace: %v, want a throttle", err)
+	}
+	a.released()
+	if e := f.acquire(v); e != a {
+		t.Errorf("got %s, want %s", e.name, a.name)
+	}
+}
+
+func isThrottled(err error) bool {
+	var throttled *ThrottledError
+	return errors.As(err, &throttled)
+}
+
+// waitWaiters returns when n callers wait for an environment of v.
+func (f *fixture) waitWaiters(v *function.Version, n int) {
+	waiting := func() int {
+		f.Pool.mu.Lock()
+		defer f.Pool.mu.Unlock()
+		return len(f.groupLocked(v).waiters)
+	}
+	for deadline := time.Now().Add(10 * time.Second); waiting() != n; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			f.t.Fatalf("%d callers wait, want %d", waiting(), n)
+		}
+	}
+}
+
+// TestCloseServesWaiters: who was admitted before Close is served.
+func TestCloseServesWaiters(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "a")
+	a := f.acquire(v)
+	a.setFinishing(true)
+	got := make(chan error, 1)
+	go func() {
+		_, err := f.Acquire(context.Background(), v)
+		got <- err
+	}()
+	f.waitWaiters(v, 1)
+	closed := make(chan error, 1)
+	go func() { closed <- f.Close(context.Background()) }()
+	<-f.stop
+	a.released()
+	if err := <-got; err != nil {
+		t.Errorf("Acquire: %v", err)
+	}
+	a.released()
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// TestChangedBeforeFirstUse: an invocation that looked its version up before a
+// change must not make the pool take the old version for the current one.
+func TestChangedBeforeFirstUse(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		f := newFixture(t, nil)
+		old, current := version("f", "a"), version("f", "b")
+		if deleted {
+			f.Changed(old.Key, old.Version, nil)
+		} else {
+			f.Changed(current.Key, current.Version, current)
+		}
+		stale := f.acquire(old)
+		stale.released()
+		<-stale.closed
+		if deleted {
+			f.Changed(current.Key, current.Version, current)
+		}
+		a := f.acquire(current)
+		a.released()
+		if e := f.acquire(current); e != a {
+			t.Errorf("deleted %v: got %s, want %s again", deleted, e.name, a.name)
+		}
+	}
 }
 
 func TestChangedContentRetires(t *testing.T) {
