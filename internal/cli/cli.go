@@ -37,6 +37,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends lamb at once
+	// Whoever reads our output may go away (lamb serve | head): a server goes
+	// on. Notify and not Ignore, because programs inherit what is ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	root := &cobra.Command{
 		Use:           "lamb",
 		Short:         "AWS Lambda on your own machine",

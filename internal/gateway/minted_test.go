@@ -62,7 +62,7 @@ func TestMintedSDK(t *testing.T) {
 				FunctionName: aws.String("arn:aws:lambda:eu-west-1:111122223333:function:g:live"), Payload: []byte(`{}`)})
 			check(t, err, tt.invoke)
 			if tt.invoke == "" {
-				want := api.Caller{Partition: "aws", Account: "111122223333", Region: "eu-west-1", RequestID: caller.RequestID,
+				want := api.Caller{Partition: "aws", Account: "111122223333", Region: "eu-west-1", RequestID: caller.RequestID, Host: caller.Host,
 					AccessKeyID: creds.AccessKeyID, Environment: "env-1"}
 				if caller != want {
 					t.Errorf("caller = %+v, want %+v", caller, want)
