@@ -80,10 +80,7 @@ func recycle(buf *[]byte) {
 		return
 	}
 	if poison {
-		full := (*buf)[:cap(*buf)]
-		for i := range full {
-			full[i] = poisonByte
-		}
+		fill((*buf)[:cap(*buf)], poisonByte)
 	}
 	*buf = (*buf)[:0]
 	bufferPool.Put(buf)
@@ -94,3 +91,13 @@ func recycle(buf *[]byte) {
 var poison = false
 
 const poisonByte = 0xA5
+
+func fill(b []byte, with byte) {
+	if len(b) == 0 {
+		return
+	}
+	b[0] = with
+	for n := 1; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
+	}
+}
