@@ -1,0 +1,319 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/output"
+)
+
+// Address is where processes in every sandbox reach the Runtime API.
+const Address = "169.254.100.1:9001"
+
+// Box is a native sandbox.
+type Box struct {
+	provider *Provider
+	spec     sandbox.Spec
+	shell    *shell
+	paths    sandbox.Paths
+	outputs  *output.Set
+
+	// lock is held by the operations that change which processes there are,
+	// or whether they run. A channel, because waiting for it ends with a
+	// context.
+	lock chan struct{}
+	// ended is cancelled when Close begins; it ends operations under way.
+	ended context.Context
+	end   context.CancelFunc
+	// frozen is changed under lock only.
+	frozen bool
+
+	closeOnce sync.Once
+	closeErr  error // valid after closeOnce
+	reading   sync.WaitGroup
+
+	started atomic.Bool // a program was started: before that, nothing is used
+
+	mu    sync.Mutex // guards what follows
+	procs map[int]*proc
+	peak  int64 // the most memory that an ended process had, in bytes
+	kills int64 // of the memory limit, as far as they were reported
+}
+
+var _ sandbox.Sandbox = (*Box)(nil)
+
+func newBox(p *Provider, spec sandbox.Spec) *Box {
+	b := &Box{
+		provider: p, spec: spec, lock: make(chan struct{}, 1),
+		outputs: output.NewSet(p.buffers), procs: map[int]*proc{},
+	}
+	b.ended, b.end = context.WithCancel(context.Background())
+	b.paths = sandbox.Paths{Task: "/var/task", Tmp: "/tmp"}
+	for _, f := range []struct{ from, inside string }{
+		{spec.Opt, "/opt"}, {spec.Runtime, "/var/runtime"}, {spec.Lang, "/var/lang"},
+	} {
+		if f.from == "" {
+			continue
+		}
+		switch f.inside {
+		case "/opt":
+			b.paths.Opt = f.inside
+		case "/var/runtime":
+			b.paths.Runtime = f.inside
+		default:
+			b.paths.Lang = f.inside
+		}
+	}
+	return b
+}
+
+// folders are the spec's, with their places inside.
+func folders(spec sandbox.Spec) []bind {
+	var list []bind
+	for _, f := range []bind{
+		{spec.Task, "var/task"}, {spec.Opt, "opt"}, {spec.Runtime, "var/runtime"}, {spec.Lang, "var/lang"},
+	} {
+		if f.from != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// open makes the sandbox of a shell.
+func (b *Box) open() error {
+	sh, mounts, err := b.provider.pool.take(b.spec)
+	if err != nil {
+		return err
+	}
+	b.shell = sh
+	if err := sh.group.limit(b.spec.MemoryMB, b.spec.MaxProcesses); err != nil {
+		return fmt.Errorf("set limits: %w", err)
+	}
+	c := &configuration{
+		mounts: mounts, who: b.provider.identity(sh.user), maxProcesses: b.spec.MaxProcesses,
+	}
+	if err := sh.configure(c); err != nil {
+		return err
+	}
+	sh.group.resetPeak()
+	b.kills = sh.group.kills()
+	b.reading.Go(func() {
+		sh.control.read(b.exited)
+		b.abandon()
+	})
+	return nil
+}
+
+// Paths implements sandbox.Sandbox: they are AWS's.
+func (b *Box) Paths() sandbox.Paths { return b.paths }
+
+// Listener implements sandbox.Sandbox.
+func (b *Box) Listener() net.Listener { return b.shell.listener }
+
+// Address implements sandbox.Sandbox.
+func (b *Box) Address() string { return Address }
+
+// acquire takes the box's lock; the context that it returns ends with ctx and
+// with the box. The caller calls release.
+func (b *Box) acquire(ctx context.Context) (_ context.Context, release func(), err error) {
+	if b.ended.Err() != nil {
+		return nil, nil, sandbox.ErrClosed
+	}
+	select {
+	case b.lock <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	case <-b.ended.Done():
+		return nil, nil, sandbox.ErrClosed
+	}
+	if b.ended.Err() != nil || ctx.Err() != nil {
+		<-b.lock
+		if b.ended.Err() != nil {
+			return nil, nil, sandbox.ErrClosed
+		}
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(b.ended, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		<-b.lock
+	}, nil
+}
+
+// exclusively runs an operation under the lock.
+func (b *Box) exclusively(ctx context.Context, verb string, f func(context.Context) error) error {
+	ctx, release, err := b.acquire(ctx)
+	if err == nil {
+		err = f(ctx)
+		release()
+	}
+	if err == nil {
+		return nil
+	}
+	if b.ended.Err() != nil && errors.Is(err, context.Canceled) {
+		err = sandbox.ErrClosed
+	}
+	return fmt.Errorf("%s sandbox %s: %w", verb, b.spec.ID, err)
+}
+
+// Flush implements sandbox.Sandbox.
+func (b *Box) Flush() { b.outputs.Flush() }
+
+// Freeze implements sandbox.Sandbox.
+func (b *Box) Freeze(ctx context.Context) error {
+	return b.exclusively(ctx, "freeze", func(ctx context.Context) error {
+		b.frozen = true
+		if b.provider.groups.freezes {
+			return b.shell.group.freeze(ctx, true)
+		}
+		if err := b.signal(-1, syscall.SIGSTOP); err != nil {
+			return err
+		}
+		return b.awaitStopped(ctx)
+	})
+}
+
+// Thaw implements sandbox.Sandbox.
+func (b *Box) Thaw(ctx context.Context) error { return b.exclusively(ctx, "thaw", b.thaw) }
+
+func (b *Box) thaw(ctx context.Context) error {
+	if !b.frozen {
+		return nil
+	}
+	var err error
+	if b.provider.groups.freezes {
+		err = b.shell.group.freeze(ctx, false)
+	} else {
+		err = b.signal(-1, syscall.SIGCONT)
+	}
+	if err == nil {
+		b.frozen = false
+	}
+	return err
+}
+
+// Kill implements sandbox.Sandbox. What the processes had written is handed to
+// their writers before it returns.
+func (b *Box) Kill(ctx context.Context) error {
+	return b.exclusively(ctx, "kill", func(ctx context.Context) error {
+		if b.frozen && b.provider.groups.freezes {
+			// First those that are frozen: they must not run again.
+			if err := b.killFrozen(); err != nil {
+				return err
+			}
+			if err := b.thaw(ctx); err != nil {
+				return err
+			}
+		}
+		b.frozen = false
+		image := b.provider.image
+		if _, err := b.ask(ctx, func(n uint64) *script { return image.killAll(n) }); err != nil && !errors.Is(err, errEnded) {
+			return err
+		}
+		return b.outputs.FinishWithin(ctx)
+	})
+}
+
+// killFrozen kills every process but process 1 while none of them runs: none
+// can start another.
+func (b *Box) killFrozen() error {
+	pids, _ := b.shell.group.procs()
+	for _, pid := range pids {
+		// Frozen with its parent, so nobody reaps it: the number is its own.
+		if pid == b.shell.pid {
+			continue
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+			return os.NewSyscallError("kill", err)
+		}
+	}
+	return nil
+}
+
+// ask sends a request and waits for its answer.
+func (b *Box) ask(ctx context.Context, write func(number uint64) *script, files ...*os.File) (report, error) {
+	answer := make(chan report, 1)
+	return b.askFor(ctx, answer, write, files, func(r report) { answer <- r })
+}
+
+// askFor is ask with something to do in the reading goroutine, before any
+// later report is looked at; heard puts the report into answer.
+func (b *Box) askFor(ctx context.Context, answer <-chan report, write func(uint64) *script, files []*os.File, heard func(report)) (report, error) {
+	c := b.shell.control
+	number := c.request(heard)
+	if err := c.send(write(number), files...); err != nil {
+		c.forget(number)
+		return nil, err
+	}
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.dead:
+		return nil, errEnded
+	}
+}
+
+// signal has process 1 send a signal; nobody waits for it.
+func (b *Box) signal(target int, sig syscall.Signal) error {
+	return b.shell.control.send(b.provider.image.signal(0, target, sig))
+}
+
+// Close implements sandbox.Sandbox. It waits for a Write under way to return:
+// the outputs' writers are not called after it.
+func (b *Box) Close() error {
+	b.closeOnce.Do(func() {
+		b.end()
+		b.lock <- struct{}{}
+		defer func() { <-b.lock }()
+		if b.shell != nil {
+			if err := b.shell.end(); err != nil {
+				b.closeErr = fmt.Errorf("close sandbox %s: %w", b.spec.ID, err)
+			}
+		}
+		b.reading.Wait()
+		b.outputs.Finish()
+		b.provider.forget(b.spec.ID)
+	})
+	return b.closeErr
+}
+
+// LimitCPU bounds the sandbox to AWS's share of the CPU for its memory (one
+// CPU at 1,769 MB), or lifts the bound: that is for its init, which AWS does
+// not bound either. Without it only the weight among busy sandboxes is set.
+// It does nothing where the fingerprint has no CPU.
+func (b *Box) LimitCPU(ctx context.Context, limited bool) error {
+	return b.exclusively(ctx, "limit the CPU of", func(context.Context) error {
+		if !limited {
+			return b.shell.group.quota(0)
+		}
+		return b.shell.group.quota(b.spec.MemoryMB)
+	})
+}
+
+// awaitStopped waits until every process but process 1 has stopped: a signal
+// takes a moment to be acted on.
+func (b *Box) awaitStopped(ctx context.Context) error {
+	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
+		if b.shell.stopped() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}

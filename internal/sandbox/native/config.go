@@ -1,0 +1,51 @@
+package native
+
+import "log/slog"
+
+// Defaults of Config.
+const (
+	// DefaultFirstUID is in a range that systemd leaves unused.
+	DefaultFirstUID = 1_900_000_000
+	DefaultUIDs     = 65_536
+)
+
+// Config configures New.
+type Config struct {
+	// WorkDir holds the sandboxes' root and a folder per sandbox. It belongs
+	// to this provider: New creates it when it is missing and removes what an
+	// earlier run left in it. Empty means a new temporary folder, removed by
+	// Close. Its file system has the functions' /tmp.
+	WorkDir string
+	// Ready is how many shells are prepared ahead; zero means none.
+	Ready int
+	// Stores are the folders, 16 at most, in which the folders of specs lie:
+	// prepared shells serve only specs that have all their folders in these.
+	Stores []string
+	// FirstUID and UIDs are the range of users and groups, one for each
+	// sandbox, when lamb is root; zero means the defaults.
+	FirstUID, UIDs int
+	// Rootless makes New do without root's privileges where it has them: all
+	// sandboxes are in user namespaces and share one user.
+	Rootless bool
+	// Logger receives what nobody can be told otherwise; nil discards.
+	Logger *slog.Logger
+}
+
+// Unavailable says why there is no isolation on this host.
+type Unavailable struct {
+	// Step is what failed, Hint what would help, a sentence for a person.
+	Step, Hint string
+	Err        error
+}
+
+// Error implements error.
+func (e *Unavailable) Error() string {
+	text := "the native sandbox does not work here: " + e.Step
+	if e.Hint != "" {
+		text += ". " + e.Hint
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Unavailable) Unwrap() error { return e.Err }

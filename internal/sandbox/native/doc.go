@@ -1,0 +1,2 @@
+// Package native is lamb's own sandbox on Linux.
+package native

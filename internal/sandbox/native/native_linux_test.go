@@ -1,0 +1,30 @@
+package native_test
+
+import (
+	"testing"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/native"
+	"github.com/lambhq/lamb/internal/sandbox/sandboxtest"
+)
+
+func TestMain(m *testing.M) { sandboxtest.Main(m) }
+
+func newProvider(t testing.TB, cfg native.Config) *native.Provider {
+	t.Helper()
+	cfg.WorkDir = t.TempDir()
+	p, err := native.New(cfg)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func TestConformance(t *testing.T) {
+	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider { return newProvider(t, native.Config{}) }, sandboxtest.Options{})
+}

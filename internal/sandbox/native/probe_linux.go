@@ -1,0 +1,86 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// tryTimeout bounds the trial at start-up.
+const tryTimeout = 20 * time.Second
+
+// try makes a sandbox, runs a program in it and removes it: only that shows
+// whether this host allows it.
+func (p *Provider) try() error {
+	ctx, cancel := context.WithTimeout(context.Background(), tryTimeout)
+	defer cancel()
+	b := newBox(p, sandbox.Spec{ID: "trial", Task: filepath.Join(p.root.skeleton, "mnt")})
+	err := b.open()
+	if err == nil {
+		err = b.tryProgram(ctx)
+	}
+	if err = errors.Join(err, b.Close()); err == nil {
+		return nil
+	}
+	return &Unavailable{Step: err.Error(), Hint: hint(err, p.rootless), Err: err}
+}
+
+// tryProgram starts a program that is not there: everything up to its
+// execution happens all the same.
+func (b *Box) tryProgram(ctx context.Context) error {
+	_, err := b.Start(ctx, sandbox.Process{Path: "/var/task/missing", Dir: "/tmp"})
+	if errors.Is(err, sandbox.ErrNotFound) {
+		return nil
+	}
+	return fmt.Errorf("run a program: %w", err)
+}
+
+// hint tells what to do about a failed trial.
+func hint(err error, rootless bool) string {
+	setting := func(name string) string {
+		b, err := os.ReadFile("/proc/sys/" + name)
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(b))
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSYS), errors.Is(err, sandbox.ErrUnsupported):
+		return "It needs Linux 5.12 or newer, on amd64 or arm64"
+	case !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EINVAL):
+		return ""
+	case !rootless:
+		return "Lamb is root without root's privileges, as in a container: give the container CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_SETPCAP and a seccomp profile that lets it mount, or run lamb on the host"
+	case setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
+		return "AppArmor keeps ordinary users from making user namespaces (Ubuntu 24.04 and newer): run `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`, give lamb an AppArmor profile with `userns,`, or run it as root"
+	case setting("kernel/unprivileged_userns_clone") == "0":
+		return "This system keeps ordinary users from making user namespaces: run `sudo sysctl -w kernel.unprivileged_userns_clone=1`, or run lamb as root"
+	case setting("user/max_user_namespaces") == "0":
+		return "User namespaces are switched off: run `sudo sysctl -w user.max_user_namespaces=10000`, or run lamb as root"
+	}
+	return "An ordinary user may not make namespaces or mounts here, as in a container whose /proc is masked: run lamb on the host, or as root"
+}
+
+// fingerprint writes down what is in force.
+func (p *Provider) fingerprint() {
+	g := p.groups
+	p.print = sandbox.Fingerprint{
+		Name: "native", Isolation: true, Network: "none",
+		Memory: g.has("memory"), CPU: g.has("cpu"), Processes: true, Freeze: true,
+		Missing: append([]string{
+			"The size of /tmp is not limited: this needs project quotas of the file system, which lamb does not use.",
+			"Functions have no network but their own loopback.",
+		}, g.missing...),
+	}
+	if p.rootless {
+		p.print.Missing = append(p.print.Missing,
+			"All functions run as the user who runs lamb, with that user's supplementary groups: isolation rests on namespaces and system call filters alone; as root, each environment has a user of its own.")
+	}
+}

@@ -1,0 +1,226 @@
+package native
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// proc is a started program.
+type proc struct {
+	box  *Box
+	pid  int           // inside
+	done chan struct{} // closed when exit is set
+	exit sandbox.Exit  // valid after done is closed
+}
+
+var _ sandbox.Proc = (*proc)(nil)
+
+// Done implements sandbox.Proc.
+func (p *proc) Done() <-chan struct{} { return p.done }
+
+// Exit implements sandbox.Proc.
+func (p *proc) Exit() sandbox.Exit { return p.exit }
+
+// maxSignal is Linux's.
+const maxSignal = 64
+
+// Signal implements sandbox.Proc. A frozen program gets it when it is thawed.
+func (p *proc) Signal(sig syscall.Signal) error {
+	if sig <= 0 || sig > maxSignal {
+		return fmt.Errorf("signal %d: %w", int(sig), os.ErrInvalid)
+	}
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.box.signal(-p.pid, sig); err != nil && err != errEnded {
+		return fmt.Errorf("send %s: %w", sig, err)
+	}
+	return nil
+}
+
+func (p *proc) finish(exit sandbox.Exit) {
+	p.exit = exit
+	close(p.done)
+}
+
+// Start implements sandbox.Sandbox. The context bounds the wait for other
+// operations on the sandbox; a start that has begun is carried through. It
+// thaws a frozen sandbox.
+func (b *Box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
+	ctx, release, err := b.acquire(ctx)
+	if err == nil {
+		defer release()
+		var started *proc
+		if err = b.thaw(ctx); err == nil {
+			started, err = b.start(p)
+		}
+		if err == nil {
+			return started, nil
+		}
+	}
+	return nil, fmt.Errorf("start %s: %w", p.Path, err)
+}
+
+func (b *Box) start(p sandbox.Process) (*proc, error) {
+	dir := p.Dir
+	if dir == "" {
+		dir = b.paths.Task
+	}
+	out, err := b.outputs.Open(p.Stdout, p.Stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer out.CloseWriters()
+	run := &program{
+		path: p.Path, argv: append([]string{p.Path}, p.Args...), env: p.Env, dir: dir,
+		maxFiles: b.spec.MaxFiles, stdout: -1, stderr: -1,
+	}
+	var files []*os.File
+	add := func(f *os.File) (int, error) {
+		files = append(files, f)
+		// So that the program, another user, can open /dev/stdout.
+		return len(files) - 1, f.Chmod(0o666)
+	}
+	if out.Stdout != nil {
+		run.stdout, err = add(out.Stdout)
+	}
+	switch {
+	case err != nil:
+	case out.Stderr != nil && out.Stderr == out.Stdout:
+		run.stderr = run.stdout
+	case out.Stderr != nil:
+		run.stderr, err = add(out.Stderr)
+	}
+	var started *proc
+	if err == nil {
+		started, err = b.launch(run, files)
+	}
+	if err != nil {
+		out.CloseReaders()
+		return nil, err
+	}
+	out.Start()
+	return started, nil
+}
+
+// launch has process 1 start a program.
+func (b *Box) launch(run *program, files []*os.File) (*proc, error) {
+	b.started.Store(true)
+	started := &proc{box: b, done: make(chan struct{})}
+	answer := make(chan report, 1)
+	heard := func(r report) {
+		// Known before the report of its end, which may be the next one.
+		if launchError(r) == nil {
+			started.pid = int(r.word(2))
+			b.mu.Lock()
+			b.procs[started.pid] = started
+			b.mu.Unlock()
+		}
+		answer <- r
+	}
+	image := b.provider.image
+	write := func(n uint64) *script { return image.start(n, run) }
+	// Carried through, but not beyond the end of the box.
+	r, err := b.askFor(b.ended, answer, write, files, heard)
+	if err != nil {
+		if b.ended.Err() != nil {
+			err = sandbox.ErrClosed
+		}
+		return nil, err
+	}
+	if err := launchError(r); err != nil {
+		return nil, b.shell.explain(run, err)
+	}
+	return started, nil
+}
+
+// launchError is what a report of a start says has failed; nil when nothing.
+func launchError(r report) *stepError {
+	for _, step := range []struct {
+		word int
+		name string
+	}{{2, stepFork}, {3, stepPrepare}, {4, stepFolder}, {5, stepExecute}} {
+		if errno := r.errno(step.word); errno != 0 {
+			return &stepError{Step: step.name, Errno: errno}
+		}
+	}
+	return nil
+}
+
+// Steps of a start.
+const (
+	stepFork    = "make a process"
+	stepPrepare = "prepare a process"
+	stepFolder  = "working folder"
+	stepExecute = "execute"
+)
+
+// exited hears of every process that has ended, in the reading goroutine.
+func (b *Box) exited(pid int, status syscall.WaitStatus, maxRSS int64) {
+	b.mu.Lock()
+	p := b.procs[pid]
+	delete(b.procs, pid)
+	b.peak = max(b.peak, maxRSS)
+	oom := false
+	if status.Signaled() && status.Signal() == syscall.SIGKILL {
+		// The kernel counts before it kills.
+		if kills := b.shell.group.kills(); kills > b.kills {
+			b.kills, oom = b.kills+1, true
+		}
+	}
+	b.mu.Unlock()
+	if p == nil {
+		return // an orphan
+	}
+	if status.Signaled() {
+		p.finish(sandbox.Exit{Code: -1, Signal: status.Signal(), OOM: oom})
+		return
+	}
+	p.finish(sandbox.Exit{Code: status.ExitStatus()})
+}
+
+// abandon finishes what is left when process 1 has ended: everything has.
+func (b *Box) abandon() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	oom := b.shell.group.kills() > b.kills
+	for pid, p := range b.procs {
+		delete(b.procs, pid)
+		p.finish(sandbox.Exit{Code: -1, Signal: syscall.SIGKILL, OOM: oom})
+	}
+}
+
+// Usage implements sandbox.Sandbox.
+func (b *Box) Usage() (sandbox.Usage, error) {
+	if b.ended.Err() != nil {
+		return sandbox.Usage{}, fmt.Errorf("usage of sandbox %s: %w", b.spec.ID, sandbox.ErrClosed)
+	}
+	if !b.started.Load() {
+		return sandbox.Usage{}, nil
+	}
+	var u sandbox.Usage
+	if pids, ok := b.shell.group.procs(); ok {
+		u.Processes = max(0, len(pids)-1) // process 1
+	} else {
+		u.Processes = len(b.shell.processes())
+	}
+	if peak, ok := b.shell.group.peak(); ok {
+		u.MemoryPeakBytes = peak
+		return u, nil
+	}
+	now := int64(0)
+	for _, pid := range b.shell.processes() {
+		now += b.shell.residentPeak(pid)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.peak = max(b.peak, now)
+	u.MemoryPeakBytes = b.peak
+	return u, nil
+}

@@ -1,0 +1,225 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/output"
+)
+
+// Provider makes native sandboxes.
+type Provider struct {
+	log      *slog.Logger
+	workDir  string
+	ownsDir  bool // workDir is a temporary folder that Close removes
+	rootless bool
+	firstUID int
+	users    *users
+	groups   *groups
+	root     *rootPlan
+	image    *image
+	null     *os.File
+	spawner  *spawner
+	pool     *pool
+	buffers  *output.Buffers
+	print    sandbox.Fingerprint
+
+	lastShell atomic.Uint64
+	endings   chan struct{} // holds an element for each shell that is being ended
+
+	// closeOnce runs the closing; closeErr is valid after it.
+	closeOnce sync.Once
+	closeErr  error
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	boxes  map[string]*Box
+}
+
+var _ sandbox.Provider = (*Provider)(nil)
+
+// maxEndings bounds how many shells end at once: the kernel destroys network
+// namespaces one by one, and keeps new ones waiting meanwhile.
+const maxEndings = 32
+
+// providers numbers the providers of this process, for the names of control
+// groups.
+var providers atomic.Uint64
+
+// New returns a provider, after a sandbox was made and removed for a trial.
+// Where this host has no isolation to offer, the error is an *Unavailable. The
+// caller closes the provider.
+func New(cfg Config) (*Provider, error) {
+	p := &Provider{
+		log: cfg.Logger, rootless: os.Geteuid() != 0 || cfg.Rootless,
+		buffers: output.NewBuffers(), boxes: map[string]*Box{},
+		endings: make(chan struct{}, maxEndings),
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	if err := p.open(cfg); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.pool.start()
+	return p, nil
+}
+
+func (p *Provider) open(cfg Config) error {
+	p.firstUID, p.users = cfg.FirstUID, &users{max: cfg.UIDs}
+	if p.firstUID == 0 {
+		p.firstUID = DefaultFirstUID
+	}
+	if p.users.max == 0 {
+		p.users.max = DefaultUIDs
+	}
+	stores := cfg.Stores
+	if len(stores) > maxStores {
+		return fmt.Errorf("%d stores, the most is %d", len(stores), maxStores)
+	}
+	p.pool = newPool(p, cfg.Ready, stores)
+	if err := p.prepareWorkDir(cfg.WorkDir); err != nil {
+		return fmt.Errorf("prepare the sandboxes' folder: %w", err)
+	}
+	name, err := groupName(providers.Add(1))
+	if err != nil {
+		return err
+	}
+	if p.root, err = makeRoot(filepath.Join(p.workDir, "root"), p.identity(0), !p.rootless); err != nil {
+		return fmt.Errorf("make the sandboxes' root: %w", err)
+	}
+	if p.image, err = newImage(Filter()); err != nil {
+		return err
+	}
+	if p.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	p.groups = openGroups(name)
+	p.spawner = newSpawner(min(4, runtime.NumCPU()))
+	if err := p.try(); err != nil {
+		return err
+	}
+	p.fingerprint()
+	return nil
+}
+
+// prepareWorkDir empties the folder of what an earlier run left.
+func (p *Provider) prepareWorkDir(dir string) error {
+	if dir == "" {
+		tmp, err := os.MkdirTemp("", "lamb-sandboxes-")
+		if err != nil {
+			return err
+		}
+		dir, p.ownsDir = tmp, true
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	p.workDir = abs
+	for _, name := range []string{"root", "shells"} {
+		if err := hostfs.RemoveTree(filepath.Join(abs, name)); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(p.shellDir(), 0o700)
+}
+
+func (p *Provider) shellDir() string { return filepath.Join(p.workDir, "shells") }
+
+// Fingerprint implements sandbox.Provider.
+func (p *Provider) Fingerprint() sandbox.Fingerprint { return p.print }
+
+// Create implements sandbox.Provider.
+func (p *Provider) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("create sandbox: %w", err)
+	}
+	if err := spec.Check(); err != nil {
+		return nil, fmt.Errorf("create sandbox: %w", err)
+	}
+	b := newBox(p, spec)
+	if err := p.register(spec.ID, b); err != nil {
+		return nil, fmt.Errorf("create sandbox %s: %w", spec.ID, err)
+	}
+	// Holding the box's lock keeps a concurrent Close of the provider waiting
+	// until the box is whole.
+	b.lock <- struct{}{}
+	err := b.open()
+	<-b.lock
+	if err != nil {
+		if closeErr := b.Close(); closeErr != nil {
+			p.log.Warn("a sandbox that could not be created was not removed whole", "sandbox", spec.ID, "error", closeErr)
+		}
+		return nil, fmt.Errorf("create sandbox %s: %w", spec.ID, err)
+	}
+	return b, nil
+}
+
+func (p *Provider) register(id string, b *Box) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return sandbox.ErrClosed
+	}
+	if _, taken := p.boxes[id]; taken {
+		return errors.New("a sandbox of this name exists")
+	}
+	p.boxes[id] = b
+	return nil
+}
+
+func (p *Provider) forget(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.boxes, id)
+}
+
+// Close implements sandbox.Provider.
+func (p *Provider) Close() error {
+	p.closeOnce.Do(func() { p.closeErr = p.close() })
+	return p.closeErr
+}
+
+func (p *Provider) close() error {
+	p.mu.Lock()
+	p.closed = true
+	boxes := make([]*Box, 0, len(p.boxes))
+	for _, b := range p.boxes {
+		boxes = append(boxes, b)
+	}
+	p.mu.Unlock()
+
+	errs := make([]error, len(boxes))
+	var wg sync.WaitGroup
+	for i, b := range boxes {
+		wg.Go(func() { errs[i] = b.Close() })
+	}
+	wg.Wait()
+	errs = append(errs, p.pool.close())
+	if p.spawner != nil {
+		p.spawner.close()
+	}
+	if p.groups != nil {
+		errs = append(errs, p.groups.remove())
+	}
+	if p.image != nil {
+		errs = append(errs, p.image.close())
+	}
+	if p.null != nil {
+		p.null.Close()
+	}
+	if p.ownsDir {
+		errs = append(errs, hostfs.RemoveTree(p.workDir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,191 @@
+package native
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// RuntimePort is where lamb listens inside every sandbox.
+const RuntimePort = 9001
+
+// runtimeIP is AWS's address of the Runtime API, on the sandbox's own loopback.
+var runtimeIP = [4]byte{169, 254, 100, 1}
+
+// hostName is every sandbox's host name; its hosts file knows it.
+const hostName = "sandbox"
+
+// storeDir is where a shell has the folders that a spec may name, until it is
+// configured.
+const storeDir = ".s"
+
+// bind is one mount of a host folder or file into the root. The target is
+// relative to the root.
+type bind struct{ from, to string }
+
+// rootPlan says what a sandbox's root consists of. It is the same for all
+// shells of a provider.
+type rootPlan struct {
+	skeleton string   // a folder with every mount point and the generated files
+	system   []bind   // read-only, nosuid, nodev
+	devices  []string // names in /dev
+	readOnly []string // names in /proc that become read-only
+	hidden   []string // names in /proc that read as empty
+}
+
+// shellPlan is what differs between shells.
+type shellPlan struct {
+	tmp    string   // the host folder that becomes /tmp
+	files  []bind   // generated for this shell
+	stores []string // host folders, at /.s/0, /.s/1 …
+}
+
+// attributes appends a mount_setattr: flags for a mount and those below it.
+func (s *script) attributes(path string, flags uint64, recursive bool) {
+	how := 0
+	if recursive {
+		how = unix.AT_RECURSIVE
+	}
+	attr := s.words(flags, 0, 0, 0)
+	s.call("protect "+path, unix.SYS_MOUNT_SETATTR, unix.AT_FDCWD, s.text(path), how, attr, 32)
+}
+
+func (s *script) bind(b bind, flags uint64) {
+	s.call("bind "+b.from, unix.SYS_MOUNT, s.text(b.from), s.text(b.to), 0, unix.MS_BIND|unix.MS_REC, 0)
+	if flags != 0 {
+		s.attributes(b.to, flags, true)
+	}
+}
+
+const readOnlyTree = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
+
+// setup is a shell's first script: it makes everything that does not depend
+// on the function and reports with the listener and the root.
+func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
+	s := m.newScript()
+	s.process()
+	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdSignals, ^uint32(0), 0)
+	s.call("close-on-exec", unix.SYS_FCNTL, fdControl, unix.F_SETFD, unix.FD_CLOEXEC)
+	mask := s.words(1 << (uint(unix.SIGCHLD) - 1))
+	s.call("signalfd", unix.SYS_SIGNALFD4, -1, mask, 8, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
+	s.call("sigprocmask", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, mask, 0, 8)
+	s.mounts(root, shell)
+	s.network()
+	s.call("open /", unix.SYS_OPENAT, unix.AT_FDCWD, s.text("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	s.hand(fdReceived+1, fdReceived+2)
+	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdReceived, ^uint32(0), 0)
+	s.jump(m.base.park)
+	return s
+}
+
+func (m *image) newScript() *script {
+	return &script{base: messageBase, failTo: m.base.failed}
+}
+
+// process makes the process what programs should inherit.
+func (s *script) process() {
+	for capability := range 64 {
+		// Those that the kernel does not have are errors.
+		s.try("drop capability", unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
+	}
+	s.call("umask", unix.SYS_UMASK, 0o022)
+	action := s.room(32) // SIG_DFL, without flags
+	for signal := 1; signal <= 64; signal++ {
+		if signal != int(unix.SIGKILL) && signal != int(unix.SIGSTOP) {
+			s.try("sigaction", unix.SYS_RT_SIGACTION, signal, action, 0, 8)
+		}
+	}
+	// Keyrings are inherited; a kernel without them has nothing to hide.
+	s.try("new session keyring", unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0)
+	s.limit(unix.RLIMIT_CORE, 0)
+	s.limit(unix.RLIMIT_MEMLOCK, 64<<10)
+}
+
+// limit sets a limit for this process and its children; raising one may be
+// refused, the lower one stays then.
+func (s *script) limit(resource int, value uint64) {
+	s.try("limit", unix.SYS_PRLIMIT64, 0, resource, s.words(value, value), 0)
+}
+
+// mounts makes the root and enters it.
+func (s *script) mounts(root *rootPlan, shell *shellPlan) {
+	const private = unix.MS_REC | unix.MS_PRIVATE
+	s.call("make mounts private", unix.SYS_MOUNT, 0, s.text("/"), 0, private, 0)
+	s.call("bind the root", unix.SYS_MOUNT, s.text(root.skeleton), s.text(root.skeleton), 0, unix.MS_BIND, 0)
+	s.call("enter the root", unix.SYS_CHDIR, s.text(root.skeleton))
+	for _, b := range root.system {
+		s.bind(b, readOnlyTree)
+	}
+	for _, b := range shell.files {
+		s.bind(b, readOnlyTree)
+	}
+	for _, name := range root.devices {
+		s.bind(bind{"/dev/" + name, "dev/" + name}, 0)
+	}
+	s.call("mount /proc", unix.SYS_MOUNT, s.text("proc"), s.text("proc"), s.text("proc"),
+		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, 0)
+	for _, name := range root.readOnly {
+		s.bind(bind{"proc/" + name, "proc/" + name}, unix.MOUNT_ATTR_RDONLY)
+	}
+	for _, name := range root.hidden {
+		s.bind(bind{"dev/null", "proc/" + name}, 0)
+	}
+	s.bind(bind{shell.tmp, "tmp"}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if len(shell.stores) > 0 {
+		s.bind(bind{storeDir, storeDir}, 0) // so that one umount takes them all
+	}
+	for i, store := range shell.stores {
+		s.bind(bind{store, storeName(i)}, readOnlyTree)
+	}
+	s.attributes(".", readOnlyTree, false)
+	s.call("pivot_root", unix.SYS_PIVOT_ROOT, s.text("."), s.text("."))
+	s.call("leave the host's root", unix.SYS_UMOUNT2, s.text("."), unix.MNT_DETACH)
+	s.call("enter the root", unix.SYS_CHDIR, s.text("/"))
+	s.call("sethostname", unix.SYS_SETHOSTNAME, s.text(hostName), len(hostName))
+}
+
+func storeName(i int) string { return storeDir + "/" + string(rune('a'+i)) }
+
+// network brings loopback up, gives it AWS's address and opens the listener.
+// The helper socket is fdReceived, the listener the next.
+func (s *script) network() {
+	s.call("socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	request := func(name string, call int, device string, fill func([]byte)) {
+		ifreq := make([]byte, 40)
+		copy(ifreq, device)
+		fill(ifreq[16:])
+		s.call(name, unix.SYS_IOCTL, fdReceived, call, s.bytes(ifreq))
+	}
+	request("bring lo up", unix.SIOCSIFFLAGS, "lo", func(b []byte) {
+		binary.NativeEndian.PutUint16(b, unix.IFF_UP|unix.IFF_RUNNING)
+	})
+	request("add an address", unix.SIOCSIFADDR, "lo:1", func(b []byte) { inet(b, runtimeIP, 0) })
+	request("set its mask", unix.SIOCSIFNETMASK, "lo:1", func(b []byte) { inet(b, [4]byte{255, 255, 255, 255}, 0) })
+	s.call("socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	one := s.words(1)
+	s.call("reuse the address", unix.SYS_SETSOCKOPT, fdReceived+1, unix.SOL_SOCKET, unix.SO_REUSEADDR, one, 4)
+	name := make([]byte, 16)
+	inet(name, [4]byte{}, RuntimePort) // 127.0.0.1 and AWS's
+	s.call("bind the listener", unix.SYS_BIND, fdReceived+1, s.bytes(name), 16)
+	s.call("listen", unix.SYS_LISTEN, fdReceived+1, 128)
+}
+
+// inet fills a sockaddr_in.
+func inet(b []byte, ip [4]byte, port uint16) {
+	binary.NativeEndian.PutUint16(b, unix.AF_INET)
+	binary.BigEndian.PutUint16(b[2:], port)
+	copy(b[4:], ip[:])
+}
+
+// hand reports that the script is done and passes two descriptors.
+func (s *script) hand(first, second int) {
+	control := make([]byte, unix.CmsgSpace(8))
+	binary.NativeEndian.PutUint64(control, uint64(unix.CmsgLen(8)))
+	binary.NativeEndian.PutUint32(control[8:], unix.SOL_SOCKET)
+	binary.NativeEndian.PutUint32(control[12:], unix.SCM_RIGHTS)
+	binary.NativeEndian.PutUint32(control[16:], uint32(first))
+	binary.NativeEndian.PutUint32(control[20:], uint32(second))
+	iov := s.words(s.words(reportDone, 0), 16)
+	msg := s.words(0, 0, iov, 1, s.bytes(control), len(control), 0)
+	s.call("report", unix.SYS_SENDMSG, fdControl, msg, unix.MSG_NOSIGNAL)
+}

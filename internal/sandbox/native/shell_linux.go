@@ -1,0 +1,238 @@
+package native
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+)
+
+// setupTimeout bounds how long process 1 may take for one of lamb's scripts
+// before it is given up: many times what a busy machine needs.
+const setupTimeout = 20 * time.Second
+
+// shell is a sandbox without a function: namespaces, root, listener and
+// process 1, which waits to be configured. It becomes one sandbox at most.
+type shell struct {
+	provider *Provider
+	name     string
+	dir      string // its folder on the host
+	stores   []string
+	user     int // index in the provider's range of users
+	group    *group
+	control  *control
+	pid      int // of process 1, on the host
+	listener net.Listener
+	root     *os.File // "/" inside, O_PATH
+
+	endOnce sync.Once
+	endErr  error // valid after endOnce
+}
+
+// newShell makes a shell whose spec will name folders in stores.
+func (p *Provider) newShell(stores []string) (_ *shell, err error) {
+	sh := &shell{provider: p, stores: stores, user: -1}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sh.end())
+		}
+	}()
+	sh.name = "s" + strconv.FormatUint(p.lastShell.Add(1), 10)
+	if sh.user, err = p.users.take(); err != nil {
+		return nil, err
+	}
+	plan, err := sh.makeFolder()
+	if err != nil {
+		return nil, err
+	}
+	if sh.group, err = p.groups.create(sh.name); err != nil {
+		return nil, fmt.Errorf("make its control group: %w", err)
+	}
+	if err := sh.spawn(); err != nil {
+		return nil, err
+	}
+	if err := sh.setup(plan); err != nil {
+		return nil, fmt.Errorf("set up: %w", err)
+	}
+	return sh, nil
+}
+
+// makeFolder makes what a shell has on the host's disk.
+func (sh *shell) makeFolder() (*shellPlan, error) {
+	dir := filepath.Join(sh.provider.shellDir(), sh.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	sh.dir = dir
+	plan := &shellPlan{tmp: filepath.Join(dir, "tmp"), stores: sh.stores}
+	if err := os.Mkdir(plan.tmp, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(plan.tmp, 0o777|os.ModeSticky); err != nil {
+		return nil, err
+	}
+	if !sh.provider.rootless {
+		who := sh.provider.identity(sh.user)
+		for name, content := range userFiles(who) {
+			path := filepath.Join(dir, name)
+			if err := writeFile(path, content); err != nil {
+				return nil, err
+			}
+			plan.files = append(plan.files, bind{path, "etc/" + name})
+		}
+	}
+	return plan, nil
+}
+
+// spawn starts process 1, in namespaces of its own.
+func (sh *shell) spawn() error {
+	p := sh.provider
+	c, theirs, err := newControl()
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	sh.control = c
+	sys := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET,
+		Setsid:     true, // Ctrl-C is for lamb
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if p.rootless {
+		who := p.identity(sh.user)
+		sys.Cloneflags |= unix.CLONE_NEWUSER
+		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: who.uid, HostID: os.Geteuid(), Size: 1}}
+		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: who.gid, HostID: os.Getegid(), Size: 1}}
+		// Executing a program as another user than 0 drops all others.
+		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP}
+	}
+	if fd, ok := sh.group.fd(); ok {
+		sys.UseCgroupFD, sys.CgroupFD = true, fd
+	}
+	null := p.null.Fd()
+	sh.pid, err = p.spawner.start(p.image.path(), &syscall.ProcAttr{
+		Dir: "/", Env: []string{}, Files: []uintptr{null, null, null, theirs.Fd()}, Sys: sys,
+	})
+	if err != nil {
+		return err
+	}
+	if err := sh.group.join(sh.pid); err != nil {
+		return fmt.Errorf("enter its control group: %w", err)
+	}
+	return nil
+}
+
+// setup runs the first script and takes what it hands over.
+func (sh *shell) setup(plan *shellPlan) error {
+	s := sh.provider.image.setup(sh.provider.root, plan)
+	if err := sh.control.conn.SetDeadline(time.Now().Add(setupTimeout)); err != nil {
+		return err
+	}
+	if err := sh.control.send(s); err != nil {
+		return err
+	}
+	_, fds, err := sh.control.receive(s)
+	if err == nil && len(fds) != 2 {
+		err = errors.New("it has not passed its listener")
+	}
+	if err != nil {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+		return err
+	}
+	listener := os.NewFile(uintptr(fds[0]), "listener")
+	defer listener.Close()
+	sh.root = os.NewFile(uintptr(fds[1]), "root")
+	if sh.listener, err = net.FileListener(listener); err != nil {
+		return err
+	}
+	return nil
+}
+
+// configure makes the shell a sandbox.
+func (sh *shell) configure(c *configuration) error {
+	c.stores = len(sh.stores) > 0
+	s := sh.provider.image.configure(c)
+	if err := sh.control.conn.SetDeadline(time.Now().Add(setupTimeout)); err != nil {
+		return err
+	}
+	if err := sh.control.send(s); err != nil {
+		return err
+	}
+	if _, _, err := sh.control.receive(s); err != nil {
+		return err
+	}
+	return sh.control.conn.SetDeadline(time.Time{})
+}
+
+// alive tells whether a parked shell still waits.
+func (sh *shell) alive() bool {
+	var status syscall.WaitStatus
+	// Nobody else waits for it; a shell that has ended stays a zombie.
+	pid, err := syscall.Wait4(sh.pid, &status, syscall.WNOHANG, nil)
+	if err == nil && pid == sh.pid {
+		sh.pid = 0
+		return false
+	}
+	return err == nil
+}
+
+// end kills everything in the shell and removes it.
+func (sh *shell) end() error {
+	sh.endOnce.Do(func() { sh.endErr = sh.remove() })
+	return sh.endErr
+}
+
+func (sh *shell) remove() error {
+	p := sh.provider
+	var errs []error
+	if sh.pid > 0 {
+		// Not reaped, so the number is its own. Its end is that of every
+		// process in its namespace: the wait is for all of them.
+		p.endings <- struct{}{}
+		if err := syscall.Kill(sh.pid, syscall.SIGKILL); err != nil {
+			errs = append(errs, os.NewSyscallError("kill process 1", err))
+		}
+		errs = append(errs, wait(sh.pid))
+		<-p.endings
+	}
+	if sh.control != nil {
+		sh.control.conn.Close()
+	}
+	if sh.listener != nil {
+		if err := sh.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if sh.root != nil {
+		sh.root.Close()
+	}
+	if sh.group != nil {
+		errs = append(errs, sh.group.remove())
+	}
+	if sh.dir != "" {
+		errs = append(errs, hostfs.RemoveTree(sh.dir))
+	}
+	p.users.give(sh.user)
+	return errors.Join(errs...)
+}
+
+// wait reaps a process that is ending.
+func wait(pid int) error {
+	for {
+		_, err := syscall.Wait4(pid, nil, 0, nil)
+		if err != syscall.EINTR {
+			return os.NewSyscallError("wait4", err)
+		}
+	}
+}
