@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -70,6 +71,38 @@ func TestFunctionCalls(t *testing.T) {
 	}
 	if p := l.invoke(t, echo, `1`).succeeded(t); p != `1` {
 		t.Errorf("payload %s", p)
+	}
+}
+
+// TestBoto3Calls has a Python function call another one with the host's boto3,
+// which finds endpoint and credentials by itself.
+func TestBoto3Calls(t *testing.T) {
+	t.Parallel()
+	python := withBoto3(t)
+	out, err := exec.Command(python, "-c", "import sys; print('python%d.%d=%s' % (*sys.version_info[:2], sys.executable), end='')").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime, _, _ := strings.Cut(string(out), "=")
+	l := startLamb(t, "--interpreter", string(out))
+	l.goFn(t, "called-by-boto3", "echo")
+	l.create(t, fn{
+		name: "boto3-calls", runtime: runtime, handler: "app.handler", timeout: 60, memory: 512,
+		code: zipOf(t, file{"app.py", 0o644, `
+import boto3
+from botocore.exceptions import ClientError
+
+def handler(event, context):
+    client = boto3.client("lambda")
+    answer = client.invoke(FunctionName="called-by-boto3", Payload=b'"hello"')["Payload"].read().decode()
+    try:
+        client.list_functions()
+    except ClientError as e:
+        return [answer, e.response["Error"]["Code"]]
+`}),
+	})
+	if got := l.invoke(t, "boto3-calls", `{}`, withTail).succeeded(t); got != `["\"hello\"", "AccessDeniedException"]` {
+		t.Errorf("payload %s", got)
 	}
 }
 

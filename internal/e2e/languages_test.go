@@ -22,7 +22,7 @@ def describe(event, context):
         "id": context.aws_request_id, "arn": context.invoked_function_arn,
         "name": context.function_name, "version": context.function_version,
         "memory": context.memory_limit_in_mb, "left": context.get_remaining_time_in_millis(),
-        "exec": os.environ["AWS_EXECUTION_ENV"], "root": os.environ["LAMBDA_TASK_ROOT"] == os.getcwd(),
+        "exec": os.environ["AWS_EXECUTION_ENV"], "root": os.path.samefile(os.environ["LAMBDA_TASK_ROOT"], "."),
         "private": os.environ.get("LAMB_E2E_PRIVATE"),
     }
 
@@ -58,7 +58,7 @@ export const callbackError = (event, context, done) => { done(new RangeError("to
 export const describe = async (event, context) => ({
   id: context.awsRequestId, arn: context.invokedFunctionArn, name: context.functionName,
   version: context.functionVersion, memory: context.memoryLimitInMB, left: context.getRemainingTimeInMillis(),
-  exec: process.env.AWS_EXECUTION_ENV, root: process.env.LAMBDA_TASK_ROOT === process.cwd(),
+  exec: process.env.AWS_EXECUTION_ENV, root: fs.realpathSync(process.env.LAMBDA_TASK_ROOT) === fs.realpathSync("."),
   private: process.env.LAMB_E2E_PRIVATE ?? null,
 });
 export class Rejected extends Error { constructor(m) { super(m); this.name = "Rejected"; } }

@@ -1,5 +1,5 @@
-// Command caller is a function that calls the Lambda API with the SDK, as it
-// finds endpoint, region and credentials in its environment.
+// Command caller is a function that calls the Lambda API with the SDK, with
+// the endpoint, the region and the credentials of its environment.
 package main
 
 import (
@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	client "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go"
@@ -40,17 +39,14 @@ type outcome struct {
 func main() { lambda.Start(handle) }
 
 func handle(ctx context.Context, t task) (outcome, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return outcome{}, err
-	}
-	if t.Tamper != "" {
-		if cfg.Credentials, err = tampered(ctx, cfg.Credentials, t.Tamper); err != nil {
-			return outcome{}, err
-		}
-	}
-	c := client.NewFromConfig(cfg, func(o *client.Options) { o.Retryer = aws.NopRetryer{} })
+	c := client.New(client.Options{
+		Region:       os.Getenv("AWS_REGION"),
+		BaseEndpoint: aws.String(os.Getenv("AWS_ENDPOINT_URL_LAMBDA")),
+		Credentials:  keys(t.Tamper),
+		Retryer:      aws.NopRetryer{},
+	})
 	out := outcome{PID: os.Getpid()}
+	var err error
 	switch t.Do {
 	case "invoke":
 		out.Payload, err = invoke(ctx, c, t)
@@ -96,18 +92,16 @@ func call(ctx context.Context, c *client.Client, function string, payload []byte
 	return out.Payload, nil
 }
 
-func tampered(ctx context.Context, p aws.CredentialsProvider, what string) (aws.CredentialsProvider, error) {
-	c, err := p.Retrieve(ctx)
-	if err != nil {
-		return nil, err
-	}
-	switch what {
+// keys are the credentials of the environment, with something wrong in them.
+func keys(wrong string) aws.CredentialsProvider {
+	key, secret, token := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN")
+	switch wrong {
 	case "secret":
-		c.SecretAccessKey = "wrong" + c.SecretAccessKey[5:]
+		secret = "wrong" + secret[5:]
 	case "token":
-		c.SessionToken = "wrong" + c.SessionToken[5:]
+		token = "wrong" + token[5:]
 	case "key":
-		c.AccessKeyID = c.AccessKeyID[:len(c.AccessKeyID)-4] + "AAAA"
+		key = key[:len(key)-4] + "AAAA"
 	}
-	return credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken), nil
+	return credentials.NewStaticCredentialsProvider(key, secret, token)
 }
