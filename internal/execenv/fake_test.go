@@ -23,7 +23,7 @@ type script func(ctx context.Context, rt *fakeRuntime) sandbox.Exit
 
 // fakeSandbox runs scripts in goroutines instead of programs in processes.
 type fakeSandbox struct {
-	t        *testing.T
+	t        testing.TB
 	listener net.Listener
 	lives    []script // one per start; the last is used again
 
@@ -143,7 +143,7 @@ func (p *fakeProc) Signal(syscall.Signal) error { return nil }
 
 // fakeRuntime is a client of the Runtime API.
 type fakeRuntime struct {
-	t      *testing.T
+	t      testing.TB
 	base   string
 	client *http.Client
 	ctx    context.Context
@@ -253,7 +253,7 @@ func (l *logLines) String() string {
 // harness is an environment on a fake sandbox.
 type harness struct {
 	*Environment
-	t        *testing.T
+	t        testing.TB
 	sandbox  *fakeSandbox
 	logs     *logLines
 	released chan struct{}

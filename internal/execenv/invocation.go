@@ -33,6 +33,10 @@ type Invocation struct {
 	settleOnce sync.Once
 	outcome    Outcome
 
+	// sink takes the response. It belongs to the connection that has moved the
+	// runtime to its state InvocationResponse, which can be done once.
+	sink responseSink
+
 	// The rest is guarded by Environment.mu.
 	started  time.Time
 	handed   int // how often the event has been handed out

@@ -28,13 +28,13 @@ type Outcome struct {
 	// ("Runtime.ExitError"); empty on success.
 	ErrorType string
 
-	release func()
+	pooled *[]byte // Payload's buffer, if it is to go back
 }
 
 // Release gives the payload's buffer back; Payload must not be used after it.
 func (o Outcome) Release() {
-	if o.release != nil {
-		o.release()
+	if o.pooled != nil {
+		recycle(o.pooled)
 	}
 }
 

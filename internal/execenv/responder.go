@@ -67,7 +67,7 @@ func (b *bufferedBody) Commit(t envapi.Trailer) Outcome {
 	}
 	buf := b.buf
 	b.buf = nil
-	return Outcome{Payload: *buf, ContentType: b.contentType, release: func() { recycle(buf) }}
+	return Outcome{Payload: *buf, ContentType: b.contentType, pooled: buf}
 }
 
 func (b *bufferedBody) Discard() {

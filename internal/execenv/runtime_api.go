@@ -116,7 +116,8 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 	}
 	e.runtime = runtimeResponding
 	e.mu.Unlock()
-	return &responseSink{env: e, inv: inv, body: inv.Responder.Begin(h)}, nil
+	inv.sink = responseSink{env: e, inv: inv, body: inv.Responder.Begin(h)}
+	return &inv.sink, nil
 }
 
 // InvocationError implements envapi.Handler: the function failed.
