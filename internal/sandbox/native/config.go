@@ -24,9 +24,6 @@ type Config struct {
 	// FirstUID and UIDs are the range of users and groups, one for each
 	// sandbox, when lamb is root; zero means the defaults.
 	FirstUID, UIDs int
-	// Rootless makes New do without root's privileges where it has them: all
-	// sandboxes are in user namespaces and share one user.
-	Rootless bool
 	// Logger receives what nobody can be told otherwise; nil discards.
 	Logger *slog.Logger
 }

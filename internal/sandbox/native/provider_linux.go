@@ -60,7 +60,7 @@ var providers atomic.Uint64
 // caller closes the provider.
 func New(cfg Config) (*Provider, error) {
 	p := &Provider{
-		log: cfg.Logger, rootless: os.Geteuid() != 0 || cfg.Rootless,
+		log: cfg.Logger, rootless: os.Geteuid() != 0,
 		buffers: output.NewBuffers(), boxes: map[string]*Box{},
 		endings: make(chan struct{}, maxEndings),
 	}
