@@ -125,8 +125,9 @@ func invocable(v *function.Version) error {
 	return api.NewResourceConflict("The operation cannot be performed at this time. The function is currently in the following state: %s", v.State)
 }
 
-// maxAttempts bounds how often an invocation looks for another environment
-// when the one it was given closed under it.
+// maxAttempts bounds how many new environments an invocation tries when the
+// ones it is given close under it. Idle ones do not count: all of them may
+// have gone together, and each is tried once.
 const maxAttempts = 3
 
 // Invoke runs a request of a version and returns its outcome, which the
@@ -163,10 +164,13 @@ func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) 
 // start gets a slot and hands the invocation to it.
 func (s *Service) start(ctx context.Context, v *function.Version, req Request) (*execenv.Invocation, error) {
 	event := s.event(req)
-	for attempt := 1; ; attempt++ {
+	for attempts := 0; ; {
 		slot, err := s.cfg.Slots.Acquire(ctx, v)
 		if err != nil {
 			return nil, err
+		}
+		if slot.Cold() {
+			attempts++
 		}
 		inv := execenv.NewInvocation(event, execenv.Buffered{})
 		inv.WantLog = req.WantLog
@@ -174,7 +178,7 @@ func (s *Service) start(ctx context.Context, v *function.Version, req Request) (
 		if err == nil {
 			return inv, nil
 		}
-		if attempt == maxAttempts || !errors.Is(err, execenv.ErrClosed) && !errors.Is(err, execenv.ErrBusy) {
+		if attempts == maxAttempts || !errors.Is(err, execenv.ErrClosed) && !errors.Is(err, execenv.ErrBusy) {
 			return nil, err
 		}
 	}

@@ -134,7 +134,11 @@ type member struct {
 type Slot struct {
 	pool   *Pool
 	member *member
+	cold   bool
 }
+
+// Cold reports whether the slot's environment was started for it.
+func (s *Slot) Cold() bool { return s.cold }
 
 // New makes a pool and starts its reaper; Close ends both.
 func New(cfg Config) *Pool {
@@ -187,7 +191,7 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 		if !over {
 			if idle := g.takeIdle(); idle != nil {
 				p.mu.Unlock()
-				return &Slot{p, idle}, nil
+				return &Slot{pool: p, member: idle}, nil
 			}
 		}
 		if g.worthWaiting() {
@@ -231,7 +235,7 @@ func (p *Pool) awaitLocked(m *member) (*Slot, error) {
 	free := p.await(g, ch)
 	p.mu.Lock()
 	if free != nil {
-		return &Slot{p, free}, nil
+		return &Slot{pool: p, member: free}, nil
 	}
 	if p.inflight[m.scope] > p.cfg.Limit {
 		p.unadmitLocked(m.scope)
@@ -239,7 +243,7 @@ func (p *Pool) awaitLocked(m *member) (*Slot, error) {
 	}
 	if g.content == m.content {
 		if idle := g.takeIdle(); idle != nil {
-			return &Slot{p, idle}, nil
+			return &Slot{pool: p, member: idle}, nil
 		}
 	}
 	return nil, nil
@@ -290,10 +294,10 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 		err = m.env.Init()
 	}
 	if err != nil {
-		(&Slot{p, m}).Discard()
+		(&Slot{pool: p, member: m}).Discard()
 		return nil, err
 	}
-	return &Slot{p, m}, nil
+	return &Slot{pool: p, member: m, cold: true}, nil
 }
 
 // Invoke runs an invocation in the slot's environment; see
