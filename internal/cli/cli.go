@@ -36,7 +36,7 @@ func Version() string {
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends lamb at once
+	context.AfterFunc(ctx, stop) // a second Ctrl-C has its default effect, or a command's
 	// Whoever reads our output may go away (lamb serve | head): a server goes
 	// on. Notify and not Ignore, because programs inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -59,7 +59,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case nil:
 		return 0
 	case usageError:
-		fmt.Fprintf(stderr, "lamb: %v\nSee 'lamb --help'.\n", err)
+		fmt.Fprintf(stderr, "lamb: %v\nSee '%s --help'.\n", err, commandPath(root, args))
 		return 2
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") {
@@ -68,6 +68,15 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "lamb: %v\n", err)
 	return 1
+}
+
+// commandPath names the command that args mean, as far as they mean one.
+func commandPath(root *cobra.Command, args []string) string {
+	cmd, _, err := root.Find(args)
+	if err != nil {
+		return root.Name()
+	}
+	return cmd.CommandPath()
 }
 
 // usageError is a mistake in the command line.

@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,8 +36,17 @@ func newServe(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Serve the Lambda API and run functions.
 
 Every flag can also be given as a variable: --data-dir as LAMB_DATA_DIR.
-The exit status is 0 after SIGTERM or Ctrl-C, 1 when lamb could not start.`,
-		Args: cobra.NoArgs,
+After SIGTERM or Ctrl-C lamb takes no new requests and lets invocations in
+flight go on for --drain; a second signal cuts them off, a third ends lamb at
+once. The exit status is 0, or 1 when lamb could not start or had to cut
+invocations off, or 2 for a mistake in the command line. Functions' logs go to
+standard output, everything else to standard error.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("serve takes no arguments, but was given %q", args)}
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags(), os.Getenv); err != nil {
 				return err
@@ -51,8 +64,8 @@ The exit status is 0 after SIGTERM or Ctrl-C, 1 when lamb could not start.`,
 	f.BoolVar(&o.cfg.Insecure, "insecure", false, "allow listening off loopback without access keys: whoever can connect can run code here")
 	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
 	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
-	f.StringToStringVar(&o.interpreters, "interpreter", nil, "`RUNTIME=PATH` of an interpreter (python3.12=/opt/py/bin/python3)")
-	f.StringVar(&o.cfg.SDKDir, "sdk-dir", "", "`folder` with python/ and nodejs/node_modules/ for functions that bring no SDK")
+	f.StringToStringVar(&o.interpreters, "interpreter", nil, "interpreter of a runtime: `RUNTIME=PATH` (python3.12=/opt/py/bin/python3)")
+	f.StringVar(&o.cfg.SDKDir, "sdk-dir", "", "`folder` with AWS SDKs for functions that bring none: python/ (pip install --target) and nodejs/node_modules/ (npm install --prefix)")
 	f.DurationVar(&o.cfg.KeepAlive, "keep-alive", 10*time.Minute, "how long an idle execution environment is kept")
 	f.IntVar(&o.cfg.Concurrency, "concurrency", 1000, "invocations at once, per account and region")
 	f.Int64Var(&o.cfg.MemoryReserve, "memory-reserve", server.DefaultMemoryReserve, "available `bytes` under which no environment is started; -1 switches it off")
@@ -75,10 +88,21 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	if cfg.Ephemeral && cfg.DataDir != "" {
 		return usageError{fmt.Errorf("--ephemeral and --data-dir exclude each other")}
 	}
+	if cfg.Concurrency < 1 {
+		return usageError{fmt.Errorf("--concurrency %d: at least 1", cfg.Concurrency)}
+	}
+	if cfg.KeepAlive <= 0 {
+		return usageError{fmt.Errorf("--keep-alive %s: must be longer than nothing", cfg.KeepAlive)}
+	}
+	if cfg.Drain == 0 {
+		cfg.Drain = time.Nanosecond // no time at all; zero would be the default
+	}
 	cfg.Interpreters, cfg.Version = o.interpreters, Version()
 	if !o.quiet {
 		cfg.FunctionLogs = stdout
 	}
+	drain, stop := untilSecondSignal()
+	defer stop()
 	s, err := server.Start(cmd.Context(), cfg)
 	if err != nil {
 		return err
@@ -86,12 +110,33 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	printStart(stderr, s, cfg)
 	err = s.Wait(cmd.Context())
 	if err == nil {
-		fmt.Fprintf(stderr, "lamb: stopping; invocations in flight have %s\n", cfg.Drain)
+		fmt.Fprintf(stderr, "lamb: stopping; invocations in flight have %s (again to cut them off)\n", cfg.Drain.Round(time.Millisecond))
 	}
-	if closeErr := s.Close(); err == nil {
-		err = closeErr
+	return errors.Join(err, s.Close(drain))
+}
+
+// untilSecondSignal gives a context that the second signal ends: the first one
+// ends the command's own. The third one has its default effect. It listens
+// from the start, so that two signals in a row do not leave data behind.
+func untilSecondSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range 2 {
+			select {
+			case <-signals:
+			case <-ctx.Done():
+				return
+			}
+		}
+		signal.Stop(signals)
+		cancel()
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
 	}
-	return err
 }
 
 // printStart says what is in force, so that nobody has to guess.

@@ -129,7 +129,7 @@ func createMembers() []MemberCoverage {
 		honoured("PackageType", "`Zip`; `Image` is refused"),
 		honoured("Tags", "shown by GetFunction"),
 		refused("CodeSigningConfigArn", "no such configuration can exist: answered as AWS answers for a missing one"),
-		honoured("Architectures", "what this host cannot run is refused when it is invoked"),
+		honoured("Architectures", "stored and shown; what a host can run is decided by the bootstrap itself: a binary for another processor is a function error of every invocation, scripts and managed runtimes run anywhere"),
 		refused("PublishTo", "there are no managed instances"),
 		refused("TenancyConfig.TenantIsolationMode", "tenants are not isolated"),
 	}
@@ -146,7 +146,7 @@ func updateCodeMembers() []MemberCoverage {
 		honoured("Publish", ""),
 		honoured("DryRun", ""),
 		honoured("RevisionId", ""),
-		honoured("Architectures", "what this host cannot run is refused when it is invoked"),
+		honoured("Architectures", "stored and shown; what a host can run is decided by the bootstrap itself: a binary for another processor is a function error of every invocation, scripts and managed runtimes run anywhere"),
 		echoed("SourceKMSKeyArn", "archives are not encrypted"),
 		refused("PublishTo", "there are no managed instances"),
 	}

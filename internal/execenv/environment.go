@@ -3,6 +3,7 @@ package execenv
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -131,6 +132,9 @@ func (e *Environment) Init() error {
 	case l.failure.errType == "":
 		e.phase = phaseReady
 		e.initDuration, e.reportInit = took, true
+		// A runtime that ends in its first invocation has been measured once;
+		// nobody waits for it.
+		e.wg.Go(e.measure)
 	default:
 		e.resetIdleLocked(func() { e.book.initReport(took, "init", l.failure.errType) })
 	}
@@ -153,7 +157,7 @@ func (e *Environment) startRuntime(l *life) {
 		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
 		return
 	}
-	stdout, stderr := e.book.streamPair()
+	stdout, stderr := e.book.streamPair(!strings.HasPrefix(e.run.Runtime, "provided"))
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
 		Path: e.cfg.Program.Path, Args: e.cfg.Program.Args, Env: e.cfg.Env,
 		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr,

@@ -13,7 +13,8 @@ import (
 
 // Logs takes one environment's log, a line at a time, in order.
 type Logs interface {
-	// Line gets one line with its newline; it does not keep it. It must not
+	// Line gets one line with its newline, or an event of several lines; it
+	// does not keep it. It must not
 	// block for long: the function's output waits behind it.
 	Line(at time.Time, line []byte)
 }
@@ -54,11 +55,14 @@ func newLogbook(out Logs, c clock.Clock) *logbook {
 type stream struct {
 	book    *logbook
 	partial []byte // guarded by book.mu
+	// events says that a line is an event whose own line breaks the runtime
+	// has written as carriage returns, as lamb's Python and Node programs do.
+	events bool
 }
 
-// streamPair gives the outputs of a new runtime process.
-func (b *logbook) streamPair() (stdout, stderr *stream) {
-	stdout, stderr = &stream{book: b}, &stream{book: b}
+// streamPair gives the outputs of a new runtime process; see stream.events.
+func (b *logbook) streamPair(events bool) (stdout, stderr *stream) {
+	stdout, stderr = &stream{book: b, events: events}, &stream{book: b, events: events}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.streams = [2]*stream{stdout, stderr}
@@ -81,10 +85,10 @@ func (s *stream) Write(p []byte) (int, error) {
 			break
 		}
 		if len(s.partial) == 0 {
-			b.lineLocked(p[:i+1])
+			s.line(p[:i+1])
 		} else {
 			s.partial = append(s.partial, p[:i+1]...)
-			b.lineLocked(s.partial)
+			s.line(s.partial)
 			s.partial = s.partial[:0]
 		}
 		p = p[i+1:]
@@ -98,8 +102,17 @@ func (s *stream) endLine() {
 		return
 	}
 	s.partial = append(s.partial, '\n')
-	s.book.lineLocked(s.partial)
+	s.line(s.partial)
 	s.partial = s.partial[:0]
+}
+
+// line passes one line on, in an event with its line breaks.
+func (s *stream) line(line []byte) {
+	if s.events && bytes.IndexByte(line, '\r') >= 0 {
+		end := len(bytes.TrimRight(line, "\r\n"))
+		line = append(bytes.ReplaceAll(line[:end], []byte{'\r'}, []byte{'\n'}), '\n')
+	}
+	s.book.lineLocked(line)
 }
 
 func (b *logbook) lineLocked(line []byte) {

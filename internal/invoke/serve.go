@@ -69,6 +69,7 @@ func writeResult(w http.ResponseWriter, result Result) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(result.Payload)))
 	h.Set("X-Amz-Executed-Version", result.ExecutedVersion)
+	h.Set("X-Amzn-Trace-Id", result.TraceID)
 	if result.FunctionError != "" {
 		h.Set("X-Amz-Function-Error", result.FunctionError)
 	}

@@ -53,12 +53,18 @@ type consoleLogs struct {
 func (l consoleLogs) Line(_ time.Time, line []byte) {
 	c := l.c
 	c.mu.Lock()
-	if c.closed || len(c.pending)+len(l.prefix)+len(line) > maxConsole {
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	if len(c.pending)+len(l.prefix)+len(line) > maxConsole {
 		c.dropped++
 		c.mu.Unlock()
 		return
 	}
-	c.pending = append(append(c.pending, l.prefix...), harmless(line)...)
+	for one := range bytes.Lines(line) {
+		c.pending = append(append(c.pending, l.prefix...), harmless(one)...)
+	}
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
@@ -67,8 +73,12 @@ func (l consoleLogs) Line(_ time.Time, line []byte) {
 }
 
 // harmless takes the control characters out of a line that would let a
-// function draw on the operator's terminal. Colours pass in no form.
+// function draw on the operator's terminal, or over another's line. Colours
+// pass in no form.
 func harmless(line []byte) []byte {
+	if rest, ok := bytes.CutSuffix(line, []byte("\r\n")); ok {
+		line = append(rest, '\n')
+	}
 	if bytes.IndexFunc(line, isControl) < 0 {
 		return line
 	}
@@ -81,7 +91,7 @@ func harmless(line []byte) []byte {
 }
 
 func isControl(r rune) bool {
-	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r >= 0x7f && r < 0xa0
+	return r < 0x20 && r != '\t' && r != '\n' || r >= 0x7f && r < 0xa0
 }
 
 func (c *console) run() {
@@ -94,7 +104,7 @@ func (c *console) run() {
 		c.dropped = 0
 		c.mu.Unlock()
 		_, _ = c.out.Write(batch) // a terminal that is gone is nobody's error
-		if dropped > 0 && !closed {
+		if dropped > 0 {
 			fmt.Fprintf(c.out, "lamb: %d log lines were dropped because the output is slow\n", dropped)
 		}
 		if closed {

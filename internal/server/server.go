@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -118,6 +119,17 @@ func (c *Config) setDefaults() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	switch {
+	case c.Drain < 0:
+		return fmt.Errorf("drain time %s is negative", c.Drain)
+	case c.KeepAlive < 0:
+		return fmt.Errorf("keep-alive %s is negative", c.KeepAlive)
+	case c.Concurrency < 0:
+		return fmt.Errorf("concurrency %d is negative", c.Concurrency)
+	}
+	if u, err := url.Parse(c.AWSEndpoint); c.AWSEndpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("AWS endpoint %q is not an http or https URL", c.AWSEndpoint)
+	}
 	if !auth.IsAccountID(c.Account) {
 		return fmt.Errorf("account id %q is not 12 digits", c.Account)
 	}
@@ -165,7 +177,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, served: make(chan error, 1), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
 	for _, open := range []func(context.Context) error{s.listen, s.openState, s.openExecution, s.openFrontDoor} {
 		if err := open(ctx); err != nil {
-			return nil, errors.Join(err, s.Close())
+			return nil, errors.Join(err, s.Close(context.Background()))
 		}
 	}
 	s.ready.Store(true)
@@ -273,7 +285,12 @@ func (s *Server) openExecution(context.Context) error {
 		poolCfg.AvailableMemory = nil
 	}
 	s.pool = pool.New(poolCfg)
-	s.onDrain(s.pool.Close)
+	s.onDrain(func(ctx context.Context) error {
+		if s.pool.Close(ctx) != nil {
+			return ErrCutOff
+		}
+		return nil
+	})
 	stop := s.catalog.OnChange(func(c store.Change) { s.pool.Changed(c.Key, c.Version, c.New) })
 	s.onClose(func() error { stop(); return nil })
 	s.invoke = invoke.New(invoke.Config{
@@ -308,8 +325,8 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 	s.http = gateway.NewServer(g, s.cfg.Log)
 	s.onDrain(func(ctx context.Context) error {
 		s.ready.Store(false)
-		if err := s.http.Shutdown(ctx); err != nil {
-			return errors.Join(fmt.Errorf("requests were cut off: %w", err), s.http.Close())
+		if s.http.Shutdown(ctx) != nil {
+			return s.http.Close() // the pool tells of invocations
 		}
 		return nil
 	})
@@ -373,9 +390,13 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Close drains and closes everything. The error says what was cut off.
-func (s *Server) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain)
+// ErrCutOff is returned by Close when invocations had to be cut off.
+var ErrCutOff = errors.New("invocations in flight were cut off")
+
+// Close closes everything. Invocations in flight may go on until the drain
+// time is over or ctx ends.
+func (s *Server) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Drain)
 	defer cancel()
 	var errs []error
 	for i := len(s.undo) - 1; i >= 0; i-- {
