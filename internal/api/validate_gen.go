@@ -161,7 +161,7 @@ var (
 	ruleTaggableResource                           = rule{kind: kindLength, min: bound{1, "1"}, max: bound{256, "256"}, pattern: newPattern(`arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:(function:[a-zA-Z0-9-_]+(:(\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)`)}
 	ruleTenantId                                   = rule{kind: kindLength, min: bound{1, "1"}, max: bound{256, "256"}, pattern: newPattern(`[a-zA-Z0-9\._:\/=+\-@ ]+`)}
 	ruleTenantIsolationMode                        = rule{kind: kindLength, enum: []string{"PER_TENANT"}}
-	ruleTimeout                                    = rule{kind: kindValue, min: bound{1, "1"}}
+	ruleTimeout                                    = rule{kind: kindValue, min: bound{1, "1"}, max: bound{900, "900"}}
 	ruleTopic                                      = rule{kind: kindLength, min: bound{1, "1"}, max: bound{249, "249"}, pattern: newPattern(`[^.]([a-zA-Z0-9\-_.]+)`)}
 	ruleTopics                                     = rule{kind: kindLength, min: bound{1, "1"}, max: bound{1, "1"}, elem: &ruleTopic}
 	ruleTracingMode                                = rule{kind: kindLength, enum: []string{"Active", "PassThrough"}}

@@ -26,6 +26,7 @@ var patternOverrides = map[string]string{
 var maxOverrides = map[string]string{
 	"NamespacedFunctionName": "170",  // 22
 	"LayerVersionArn":        "2048", // as its pattern
+	"Timeout":                "900",  // the quota; the model has no maximum any more
 }
 
 // memberMaxOverrides replaces the maximum for one member of one structure.
