@@ -29,6 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type goroutineBox struct {
 	world    *world
 	listener net.Listener
+	killed   chan struct{} // has a token for every Kill
 
 	mu   sync.Mutex
 	conn net.Conn // of the program that runs
@@ -47,8 +48,13 @@ func (b *goroutineBox) Flush()                        {}
 func (b *goroutineBox) Freeze(context.Context) error  { return sandbox.ErrUnsupported }
 func (b *goroutineBox) Thaw(context.Context) error    { return sandbox.ErrUnsupported }
 func (b *goroutineBox) Usage() (sandbox.Usage, error) { return sandbox.Usage{}, nil }
-func (b *goroutineBox) Kill(context.Context) error    { b.end(); return nil }
 func (b *goroutineBox) Close() error                  { b.end(); return b.listener.Close() }
+
+func (b *goroutineBox) Kill(context.Context) error {
+	b.end()
+	b.killed <- struct{}{}
+	return nil
+}
 
 func (b *goroutineBox) Start(context.Context, sandbox.Process) (sandbox.Proc, error) {
 	if b.world.lost(b) {
@@ -160,7 +166,7 @@ func newWorld(tb testing.TB) *world {
 		if err != nil {
 			return nil, err
 		}
-		b := &goroutineBox{world: w, listener: l}
+		b := &goroutineBox{world: w, listener: l, killed: make(chan struct{}, 100)}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.boxes = append(w.boxes, b)
@@ -183,7 +189,8 @@ func (w *world) lost(b *goroutineBox) bool {
 }
 
 // lose ends all programs, and nothing starts in their sandboxes again: what
-// the death of a supervisor is like.
+// the death of a supervisor is like. All environments must be idle; it returns
+// when each has noticed.
 func (w *world) lose() {
 	w.mu.Lock()
 	boxes := append([]*goroutineBox(nil), w.boxes...)
@@ -193,6 +200,7 @@ func (w *world) lose() {
 	w.mu.Unlock()
 	for _, b := range boxes {
 		b.end()
+		<-b.killed
 	}
 }
 

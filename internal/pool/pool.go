@@ -185,9 +185,9 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 		return nil, errLimit()
 	}
 	p.admitLocked(scope)
-	m := &member{group: g, scope: scope}
+	var runs *content
 	if g.runs(v) {
-		m.content = g.content
+		runs = g.content
 		if !over {
 			if idle := g.takeIdle(); idle != nil {
 				p.mu.Unlock()
@@ -195,7 +195,7 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 			}
 		}
 		if g.worthWaiting() {
-			free, err := p.awaitLocked(m)
+			free, err := p.awaitLocked(g, scope)
 			if free != nil || err != nil {
 				p.mu.Unlock()
 				return free, err
@@ -204,7 +204,7 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 	} else {
 		// The catalog has moved on since v was looked up: this environment
 		// serves its one invocation and is never mixed with the others.
-		m.content = new(content)
+		runs = new(content)
 	}
 	if p.closed {
 		p.unadmitLocked(scope)
@@ -215,58 +215,12 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 	p.wg.Add(1)
 	p.mu.Unlock()
 	defer p.wg.Done()
-	return p.coldStart(ctx, m, v)
+	return p.coldStart(ctx, &member{group: g, scope: scope, content: runs}, v)
 }
 
 func errLimit() error {
 	return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
 		Detail: "the account's concurrency limit is reached"}
-}
-
-// awaitLocked waits for an environment that is about to be free, in place of m;
-// it unlocks mu meanwhile. Without one and without an error, m is to be started.
-// The invocation is admitted, if need be beyond the limit, because the one that
-// is about to end counts still; on an error that is taken back.
-func (p *Pool) awaitLocked(m *member) (*Slot, error) {
-	g := m.group
-	ch := make(chan *member, 1)
-	g.waiters = append(g.waiters, ch)
-	p.mu.Unlock()
-	free := p.await(g, ch)
-	p.mu.Lock()
-	if free != nil {
-		return &Slot{pool: p, member: free}, nil
-	}
-	if p.inflight[m.scope] > p.cfg.Limit {
-		p.unadmitLocked(m.scope)
-		return nil, errLimit()
-	}
-	if g.content == m.content {
-		if idle := g.takeIdle(); idle != nil {
-			return &Slot{pool: p, member: idle}, nil
-		}
-	}
-	return nil, nil
-}
-
-// await waits for an environment that is about to be free.
-func (p *Pool) await(g *group, ch chan *member) *member {
-	grace := p.cfg.Clock.NewTimer(p.cfg.FinishGrace)
-	defer grace.Stop()
-	select {
-	case m := <-ch:
-		return m
-	case <-grace.C():
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, w := range g.waiters {
-		if w == ch {
-			g.waiters = append(g.waiters[:i], g.waiters[i+1:]...)
-			return nil
-		}
-	}
-	return <-ch // it was given while the timer fired
 }
 
 // coldStart makes m's environment and runs its init. The invocation has been
@@ -403,20 +357,6 @@ func (g *group) takeIdle() *member {
 	g.idle = g.idle[:n-1]
 	g.busy[m] = struct{}{}
 	return m
-}
-
-// worthWaiting reports whether an environment is about to be free that nobody
-// waits for yet.
-func (g *group) worthWaiting() bool {
-	n := 0
-	for m := range g.busy {
-		if m.env.Finishing() {
-			if n++; n > len(g.waiters) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (p *Pool) admitLocked(s function.Scope) {

@@ -3,8 +3,8 @@ package trace
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -13,9 +13,14 @@ import (
 // root and parent, not sampled.
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html
 func New(now time.Time) string {
-	var b [20]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", uint32(now.Unix()), hex.EncodeToString(b[:12]), hex.EncodeToString(b[12:]))
+	var id [20]byte
+	_, _ = rand.Read(id[:]) // never fails
+	// By hand, because most invocations come without a header of their own.
+	h := append(make([]byte, 0, 80), "Root=1-"...)
+	h = hex.AppendEncode(h, binary.BigEndian.AppendUint32(nil, uint32(now.Unix())))
+	h = hex.AppendEncode(append(h, '-'), id[:12])
+	h = hex.AppendEncode(append(h, ";Parent="...), id[12:])
+	return string(append(h, ";Sampled=0"...))
 }
 
 // maxHeader bounds what is passed on of a client's header.
