@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -21,6 +22,8 @@ type console struct {
 	out  io.Writer
 	wake chan struct{} // has a token when there is something to write
 	done chan struct{} // closed when the writer has ended
+	// closeWait is how long close waits for a terminal that takes nothing.
+	closeWait time.Duration
 
 	mu      sync.Mutex
 	pending []byte
@@ -30,7 +33,7 @@ type console struct {
 
 // newConsole starts the writer; close ends it.
 func newConsole(out io.Writer) *console {
-	c := &console{out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	c := &console{out: out, wake: make(chan struct{}, 1), done: make(chan struct{}), closeWait: 2 * time.Second}
 	go c.run()
 	return c
 }
@@ -113,8 +116,10 @@ func (c *console) run() {
 	}
 }
 
-// close writes what is left and ends the writer.
-func (c *console) close() {
+// close writes what is left and ends the writer. A terminal that takes nothing
+// (Ctrl-S, a pager) must not keep lamb from ending: the writer is then left
+// behind, and the error says so.
+func (c *console) close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
@@ -122,5 +127,12 @@ func (c *console) close() {
 	case c.wake <- struct{}{}:
 	default:
 	}
-	<-c.done
+	t := time.NewTimer(c.closeWait)
+	defer t.Stop()
+	select {
+	case <-c.done:
+		return nil
+	case <-t.C:
+		return errors.New("the functions' last log lines were not written: the output takes nothing")
+	}
 }

@@ -69,3 +69,18 @@ func TestSlowConsole(t *testing.T) {
 		t.Errorf("%d long lines, ends %q", strings.Count(got, "x\n"), got[max(0, len(got)-100):])
 	}
 }
+
+// TestConsoleCloseIsBounded: a terminal that takes nothing (Ctrl-S, a pager)
+// does not keep lamb from ending.
+func TestConsoleCloseIsBounded(t *testing.T) {
+	out := &blocked{entered: make(chan struct{}), release: make(chan struct{})}
+	c := newConsole(out)
+	c.closeWait = time.Millisecond
+	c.logs(&function.Version{Key: function.Key{Name: "f"}, Version: function.Latest}, "").Line(time.Time{}, []byte("x\n"))
+	<-out.entered
+	if err := c.close(); err == nil {
+		t.Error("close says nothing of lines that could not be written")
+	}
+	close(out.release)
+	<-c.done
+}

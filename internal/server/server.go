@@ -264,7 +264,7 @@ func (s *Server) openExecution(context.Context) error {
 	s.sandboxes = provider
 	s.onClose(provider.Close)
 	s.console = newConsole(s.cfg.FunctionLogs)
-	s.onClose(func() error { s.console.close(); return nil })
+	s.onClose(s.console.close)
 
 	s.runtimes = runtimes.New(runtimes.Options{
 		Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: s.cfg.Interpreters,
