@@ -137,3 +137,39 @@ func TestClientContextIsOneLine(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// TestAnswer: what the caller of a function that ran is told, beside the
+// payload.
+func TestAnswer(t *testing.T) {
+	w := newWorld(t)
+	serve := func(in *api.InvocationRequest, trace string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("X-Amzn-Trace-Id", trace)
+		rec := httptest.NewRecorder()
+		w.Serve(rec, r.WithContext(api.WithCaller(r.Context(), api.Caller{
+			Partition: "aws", Account: "000000000000", Region: "us-east-1", RequestID: "req-1",
+		})), in)
+		return rec
+	}
+	const sent = "Root=1-5f84c7a2-aaaaaaaaaaaaaaaaaaaaaaaa;Parent=bbbbbbbbbbbbbbbb;Sampled=1"
+	rec := serve(&api.InvocationRequest{FunctionName: ptr("f"), LogType: ptr("Tail")}, sent)
+	if rec.Code != 200 || rec.Body.String() != "{}" {
+		t.Errorf("an empty event: %d %s", rec.Code, rec.Body)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "application/json", "Content-Length": "2", "X-Amz-Executed-Version": "$LATEST",
+		"X-Amz-Function-Error": "", "X-Amzn-Trace-Id": sent,
+	} {
+		if got := rec.Header().Get(name); got != want {
+			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+	tail, err := base64.StdEncoding.DecodeString(rec.Header().Get("X-Amz-Log-Result"))
+	if err != nil || !strings.HasPrefix(string(tail), "START RequestId: req-1 ") || !strings.Contains(string(tail), "\nREPORT RequestId: req-1\t") {
+		t.Errorf("log tail %q, %v", tail, err)
+	}
+	rec = serve(&api.InvocationRequest{FunctionName: ptr("f"), Payload: []byte("[1, 2]")}, "")
+	if rec.Body.String() != "[1, 2]" || rec.Header().Get("X-Amz-Log-Result") != "" || !strings.HasPrefix(rec.Header().Get("X-Amzn-Trace-Id"), "Root=1-") {
+		t.Errorf("got %s with %v", rec.Body, rec.Header())
+	}
+}

@@ -47,15 +47,20 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	case api.InvocationTypeEvent:
 		return api.NewNotImplemented("lamb does not implement the operation Invoke with InvocationType Event")
 	}
+	traceID := trace.FromClient(r.Header.Get("X-Amzn-Trace-Id"))
+	if traceID == "" {
+		traceID = trace.New(s.cfg.Clock.Now())
+	}
 	result, err := s.Invoke(r.Context(), v, Request{
 		Ref: ref, RequestID: caller.RequestID, Payload: in.Payload, ClientContext: clientContext,
-		TraceID: trace.FromClient(r.Header.Get("X-Amzn-Trace-Id")),
+		TraceID: traceID,
 		WantLog: value(in.LogType) == api.LogTypeTail,
 	})
 	if err != nil {
 		return err
 	}
 	defer result.Release()
+	w.Header().Set("X-Amzn-Trace-Id", traceID)
 	writeResult(w, result)
 	return nil
 }
