@@ -95,17 +95,12 @@ func (b *Box) open() error {
 		return err
 	}
 	b.shell = sh
-	if err := sh.group.limit(b.spec.MemoryMB, b.spec.MaxProcesses); err != nil {
-		return fmt.Errorf("set limits: %w", err)
-	}
 	c := &configuration{
 		mounts: mounts, who: b.provider.identity(sh.user), maxProcesses: b.spec.MaxProcesses,
 	}
-	if err := sh.configure(c); err != nil {
+	if err := sh.configure(c, b.spec.MemoryMB); err != nil {
 		return err
 	}
-	sh.group.resetPeak()
-	b.kills = sh.group.kills()
 	b.reading.Go(func() {
 		sh.control.read(b.exited)
 		b.abandon()

@@ -16,9 +16,6 @@ type image struct {
 	base *resident
 }
 
-// path is what to execute.
-func (m *image) path() string { return fmt.Sprintf("/proc/self/fd/%d", m.file.Fd()) }
-
 func (m *image) close() error { return m.file.Close() }
 
 // newImage makes the program. filter is the seccomp program that scripts may

@@ -1,6 +1,7 @@
 package native_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -27,4 +28,12 @@ func newProvider(t testing.TB, cfg native.Config) *native.Provider {
 
 func TestConformance(t *testing.T) {
 	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider { return newProvider(t, native.Config{}) }, sandboxtest.Options{})
+}
+
+// TestConformancePool is the suite on prepared shells, which may serve any
+// folder of a test.
+func TestConformancePool(t *testing.T) {
+	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider {
+		return newProvider(t, native.Config{Ready: 2, Stores: []string{os.TempDir()}})
+	}, sandboxtest.Options{})
 }

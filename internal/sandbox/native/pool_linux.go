@@ -26,6 +26,10 @@ type pool struct {
 	closed bool
 }
 
+// refillAfter is how long a pool that is still half full waits before it makes
+// another shell.
+const refillAfter = 20 * time.Millisecond
+
 // retryAfter is how long the pool waits after a shell could not be made.
 const retryAfter = time.Second
 
@@ -57,6 +61,15 @@ func (p *pool) fill() {
 		case <-p.stop:
 			return
 		case <-p.wake:
+		}
+		// Not while the function starts for which a shell was taken, unless
+		// many are wanted at once: making one costs as much as that start.
+		if p.ready() > p.size/2 {
+			select {
+			case <-p.stop:
+				return
+			case <-time.After(refillAfter):
+			}
 		}
 		for p.short() {
 			sh, err := p.provider.newShell(p.stores)

@@ -75,7 +75,7 @@ func New(cfg Config) (*Provider, error) {
 }
 
 func (p *Provider) open(cfg Config) error {
-	p.firstUID, p.users = cfg.FirstUID, &users{max: cfg.UIDs}
+	p.firstUID, p.users = cfg.FirstUID, &users{max: cfg.UIDs, written: map[int]bool{}}
 	if p.firstUID == 0 {
 		p.firstUID = DefaultFirstUID
 	}
@@ -126,12 +126,12 @@ func (p *Provider) prepareWorkDir(dir string) error {
 		return err
 	}
 	p.workDir = abs
-	for _, name := range []string{"root", "shells"} {
+	for _, name := range []string{"root", "shells", "users"} {
 		if err := hostfs.RemoveTree(filepath.Join(abs, name)); err != nil {
 			return err
 		}
 	}
-	return os.MkdirAll(p.shellDir(), 0o700)
+	return errors.Join(os.MkdirAll(p.shellDir(), 0o700), os.MkdirAll(p.userDir(), 0o700))
 }
 
 func (p *Provider) shellDir() string { return filepath.Join(p.workDir, "shells") }

@@ -83,7 +83,7 @@ func (b *rootBuilder) etc(who identity, perShell bool) {
 	b.file("etc/hostname", hostName+"\n")
 	b.file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n")
 	b.file("etc/resolv.conf", "options timeout:1 attempts:1\n")
-	for name, content := range userFiles(who) {
+	for name, content := range accounts(who) {
 		if perShell {
 			content = "" // a mount point
 		}

@@ -16,6 +16,9 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
 )
 
+// imagePath is the image in a process that is about to become process 1.
+const imagePath = "/proc/self/fd/4"
+
 // setupTimeout bounds how long process 1 may take for one of lamb's scripts
 // before it is given up: many times what a busy machine needs.
 const setupTimeout = 20 * time.Second
@@ -25,7 +28,7 @@ const setupTimeout = 20 * time.Second
 type shell struct {
 	provider *Provider
 	name     string
-	dir      string // its folder on the host
+	dir      string // its /tmp, on the host
 	stores   []string
 	user     int // index in the provider's range of users
 	group    *group
@@ -66,31 +69,18 @@ func (p *Provider) newShell(stores []string) (_ *shell, err error) {
 	return sh, nil
 }
 
-// makeFolder makes what a shell has on the host's disk.
+// makeFolder makes what a shell has on the host's disk: its /tmp.
 func (sh *shell) makeFolder() (*shellPlan, error) {
 	dir := filepath.Join(sh.provider.shellDir(), sh.name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
 	sh.dir = dir
-	plan := &shellPlan{tmp: filepath.Join(dir, "tmp"), stores: sh.stores}
-	if err := os.Mkdir(plan.tmp, 0o700); err != nil {
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(plan.tmp, 0o777|os.ModeSticky); err != nil {
-		return nil, err
-	}
-	if !sh.provider.rootless {
-		who := sh.provider.identity(sh.user)
-		for name, content := range userFiles(who) {
-			path := filepath.Join(dir, name)
-			if err := writeFile(path, content); err != nil {
-				return nil, err
-			}
-			plan.files = append(plan.files, bind{path, "etc/" + name})
-		}
-	}
-	return plan, nil
+	files, err := sh.provider.userFiles(sh.user)
+	return &shellPlan{tmp: dir, files: files, stores: sh.stores}, err
 }
 
 // spawn starts process 1, in namespaces of its own.
@@ -119,8 +109,10 @@ func (sh *shell) spawn() error {
 		sys.UseCgroupFD, sys.CgroupFD = true, fd
 	}
 	null := p.null.Fd()
-	sh.pid, err = p.spawner.start(p.image.path(), &syscall.ProcAttr{
-		Dir: "/", Env: []string{}, Files: []uintptr{null, null, null, theirs.Fd()}, Sys: sys,
+	// The image among them, because ForkExec may put its own pipe over any
+	// descriptor that it does not pass on.
+	sh.pid, err = p.spawner.start(imagePath, &syscall.ProcAttr{
+		Dir: "/", Env: []string{}, Files: []uintptr{null, null, null, theirs.Fd(), p.image.file.Fd()}, Sys: sys,
 	})
 	if err != nil {
 		return err
@@ -156,11 +148,12 @@ func (sh *shell) setup(plan *shellPlan) error {
 	if sh.listener, err = net.FileListener(listener); err != nil {
 		return err
 	}
+	sh.group.resetPeak()
 	return nil
 }
 
 // configure makes the shell a sandbox.
-func (sh *shell) configure(c *configuration) error {
+func (sh *shell) configure(c *configuration, memoryMB int) error {
 	c.stores = len(sh.stores) > 0
 	s := sh.provider.image.configure(c)
 	if err := sh.control.conn.SetDeadline(time.Now().Add(setupTimeout)); err != nil {
@@ -168,6 +161,10 @@ func (sh *shell) configure(c *configuration) error {
 	}
 	if err := sh.control.send(s); err != nil {
 		return err
+	}
+	// Meanwhile: nothing of the function runs before the answer.
+	if err := sh.group.limit(memoryMB, c.maxProcesses); err != nil {
+		return fmt.Errorf("set limits: %w", err)
 	}
 	if _, _, err := sh.control.receive(s); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -17,6 +18,8 @@ type users struct {
 	max  int
 	free []int // given back
 	next int
+	// written has the users whose files are there.
+	written map[int]bool
 }
 
 func (u *users) take() (int, error) {
@@ -53,9 +56,36 @@ func (p *Provider) identity(user int) identity {
 	return identity{uid: id, gid: id, change: true}
 }
 
-// userFiles are the files of /etc that know a user.
-func userFiles(who identity) map[string]string {
-	name := fmt.Sprintf("sbx_user%d", 1051)
+// userFiles are the files of /etc that know a sandbox's user; without a range
+// they are in the root. They are written once for each user.
+func (p *Provider) userFiles(user int) ([]bind, error) {
+	if p.rootless {
+		return nil, nil
+	}
+	p.users.mu.Lock()
+	known := p.users.written[user]
+	p.users.mu.Unlock()
+	var files []bind
+	for name, content := range accounts(p.identity(user)) {
+		path := filepath.Join(p.userDir(), fmt.Sprintf("%d-%s", user, name))
+		if !known {
+			if err := writeFile(path, content); err != nil {
+				return nil, err
+			}
+		}
+		files = append(files, bind{path, "etc/" + name})
+	}
+	p.users.mu.Lock()
+	p.users.written[user] = true
+	p.users.mu.Unlock()
+	return files, nil
+}
+
+func (p *Provider) userDir() string { return filepath.Join(p.workDir, "users") }
+
+// accounts are passwd and group for a user; on AWS it has such a name.
+func accounts(who identity) map[string]string {
+	const name = "sbx_user1051"
 	return map[string]string{
 		"passwd": fmt.Sprintf("root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n%s:x:%d:%d::/tmp:/sbin/nologin\n", name, who.uid, who.gid),
 		"group":  fmt.Sprintf("root:x:0:\nnobody:x:65534:\n%s:x:%d:\n", name, who.gid),
