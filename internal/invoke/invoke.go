@@ -98,7 +98,6 @@ type Request struct {
 // Result is what became of an invocation that ran.
 type Result struct {
 	execenv.Outcome
-	TraceID         string // the X-Ray header that the function got
 	ExecutedVersion string
 	LogTail         string // if wanted
 }
@@ -149,7 +148,7 @@ func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) 
 	}
 	<-inv.Answered()
 	inv.Retire()
-	r := Result{Outcome: inv.Outcome(), ExecutedVersion: v.Version, TraceID: inv.Event.TraceID}
+	r := Result{Outcome: inv.Outcome(), ExecutedVersion: v.Version}
 	if req.WantLog {
 		<-inv.Finished()
 		r.LogTail = inv.LogTail()

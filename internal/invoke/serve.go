@@ -22,7 +22,7 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, in any) {
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.InvocationRequest, caller api.Caller) error {
-	ref, err := parseRef(caller, value(in.FunctionName), value(in.Qualifier))
+	ref, err := parseRef(caller, api.Value(in.FunctionName), api.Value(in.Qualifier))
 	if err != nil {
 		return err
 	}
@@ -33,14 +33,14 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	if in.TenantId != nil && v.Runs().Config.TenantIsolation == "" {
 		return api.NewInvalidParameterValue("The function is not configured with tenant isolation. Remove the TenantId parameter and try again.")
 	}
-	clientContext, err := decodeClientContext(value(in.ClientContext))
+	clientContext, err := decodeClientContext(api.Value(in.ClientContext))
 	if err != nil {
 		return err
 	}
 	if err := checkPayload(in.Payload); err != nil {
 		return err
 	}
-	switch value(in.InvocationType) {
+	switch api.Value(in.InvocationType) {
 	case api.InvocationTypeDryRun:
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -54,7 +54,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	result, err := s.Invoke(r.Context(), v, Request{
 		Ref: ref, RequestID: caller.RequestID, Payload: in.Payload, ClientContext: clientContext,
 		TraceID: traceID,
-		WantLog: value(in.LogType) == api.LogTypeTail,
+		WantLog: api.Value(in.LogType) == api.LogTypeTail,
 	})
 	if err != nil {
 		return err
@@ -74,7 +74,6 @@ func writeResult(w http.ResponseWriter, result Result) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(result.Payload)))
 	h.Set("X-Amz-Executed-Version", result.ExecutedVersion)
-	h.Set("X-Amzn-Trace-Id", result.TraceID)
 	if result.FunctionError != "" {
 		h.Set("X-Amz-Function-Error", result.FunctionError)
 	}
@@ -102,11 +101,4 @@ func parseRef(caller api.Caller, name, qualifier string) (function.Ref, error) {
 		return ref, &api.AccessDeniedException{}
 	}
 	return ref, api.NewInvalidParameterValue("%s", err)
-}
-
-func value(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
 }

@@ -16,10 +16,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -44,100 +42,6 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox/process"
 	"github.com/lambhq/lamb/internal/store"
 )
-
-// Defaults of Config.
-const (
-	DefaultListen  = "127.0.0.1:3001"
-	DefaultRegion  = "us-east-1"
-	DefaultAccount = "000000000000"
-	DefaultDrain   = 30 * time.Second
-	// DefaultMemoryReserve is the available memory under which no
-	// environment is started.
-	DefaultMemoryReserve = 256 << 20
-)
-
-// Config is what a server is made from. Zero values mean the defaults above
-// and of the packages that use them.
-type Config struct {
-	// Listen is HOST:PORT; port 0 picks a free one.
-	Listen string
-	// DataDir holds everything that lasts; datadir.Default when empty.
-	DataDir string
-	// Ephemeral keeps everything in a temporary folder instead.
-	Ephemeral bool
-	// Region is where credentials without a region of their own act, and
-	// Account the account of keys that name none.
-	Region, Account string
-	// AWSEndpoint is where functions find the other AWS services; may be empty.
-	AWSEndpoint string
-	// Insecure allows to listen off loopback without access keys.
-	Insecure bool
-	// Hosts are further names by which lamb may be called.
-	Hosts []string
-	// Access is what functions may do with their credentials.
-	Access auth.Access
-	// Interpreters and SDKDir: see runtimes.Options.
-	Interpreters map[string]string
-	SDKDir       string
-	// KeepAlive is how long an idle environment is kept, Concurrency the
-	// invocations in flight per account and region; see pool.Config.
-	KeepAlive   time.Duration
-	Concurrency int
-	// MemoryReserve is in bytes; negative switches the check off.
-	MemoryReserve int64
-	// Drain is how long Close waits for invocations in flight.
-	Drain time.Duration
-	// FunctionLogs takes the functions' log lines; nil discards them.
-	FunctionLogs io.Writer
-	// Log takes lamb's own messages; nil discards them.
-	Log *slog.Logger
-	// Version is lamb's.
-	Version string
-}
-
-func (c *Config) setDefaults() error {
-	def := func(p *string, v string) {
-		if *p == "" {
-			*p = v
-		}
-	}
-	def(&c.Listen, DefaultListen)
-	def(&c.Region, DefaultRegion)
-	def(&c.Account, DefaultAccount)
-	if c.Access == "" {
-		c.Access = auth.AccessInvoke
-	}
-	if c.Drain == 0 {
-		c.Drain = DefaultDrain
-	}
-	if c.MemoryReserve == 0 {
-		c.MemoryReserve = DefaultMemoryReserve
-	}
-	if c.FunctionLogs == nil {
-		c.FunctionLogs = io.Discard
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	switch {
-	case c.Drain < 0:
-		return fmt.Errorf("drain time %s is negative", c.Drain)
-	case c.KeepAlive < 0:
-		return fmt.Errorf("keep-alive %s is negative", c.KeepAlive)
-	case c.Concurrency < 0:
-		return fmt.Errorf("concurrency %d is negative", c.Concurrency)
-	}
-	if u, err := url.Parse(c.AWSEndpoint); c.AWSEndpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("AWS endpoint %q is not an http or https URL", c.AWSEndpoint)
-	}
-	if !auth.IsAccountID(c.Account) {
-		return fmt.Errorf("account id %q is not 12 digits", c.Account)
-	}
-	if !auth.ValidRegion(c.Region) {
-		return fmt.Errorf("region %q is not a region's name", c.Region)
-	}
-	return nil
-}
 
 // Server is a running lamb.
 type Server struct {
