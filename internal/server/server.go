@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,7 +100,7 @@ func (s *Server) onDrain(f func(ctx context.Context) error) { s.undo = append(s.
 // cost a migration.
 func (s *Server) listen(ctx context.Context) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Listen)
-	if isAddressInUse(err) {
+	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s is in use by another program: stop it, or choose another address with --listen", s.cfg.Listen)
 	}
 	if err != nil {

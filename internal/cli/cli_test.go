@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+func TestMain_mistakes(t *testing.T) {
+	tests := []struct {
+		args   []string
+		env    map[string]string
+		status int
+		stderr string
+	}{
+		{args: []string{"serve", "--frob"}, status: 2, stderr: "unknown flag: --frob\nSee 'lamb serve --help'."},
+		{args: []string{"frob"}, status: 2, stderr: `unknown command "frob" for "lamb"`},
+		{args: []string{"serve", "x"}, status: 2, stderr: `serve takes no arguments, but was given ["x"]`},
+		{args: []string{"serve", "--function-access", "all"}, status: 2, stderr: "invoke"},
+		{args: []string{"serve", "--log-level", "loud"}, status: 2, stderr: `--log-level "loud": use debug, info, warn or error`},
+		{args: []string{"serve", "--log-format", "xml"}, status: 2, stderr: `--log-format "xml": use text or json`},
+		{args: []string{"serve", "--concurrency", "0"}, status: 2, stderr: "--concurrency 0: at least 1"},
+		{args: []string{"serve", "--keep-alive", "0s"}, status: 2, stderr: "--keep-alive 0s"},
+		{args: []string{"serve", "--ephemeral", "--data-dir", "x"}, status: 2, stderr: "--ephemeral and --data-dir exclude each other"},
+		{args: []string{"serve"}, env: map[string]string{"LAMB_DRAIN": "soon"}, status: 2, stderr: "LAMB_DRAIN: "},
+		{args: []string{"serve", "--ephemeral", "--account-id", "1"}, status: 1, stderr: `account id "1" is not 12 digits`},
+		{args: []string{"serve", "--ephemeral", "--region", "local"}, status: 1, stderr: `region "local" is not a region's name`},
+		{args: []string{"serve", "--ephemeral", "--aws-endpoint", "foo"}, status: 1, stderr: `AWS endpoint "foo" is not an http or https URL`},
+		{args: []string{"serve", "--ephemeral", "--drain", "-1s"}, status: 1, stderr: "drain time -1s is negative"},
+		{args: []string{"serve", "--ephemeral", "--listen", "0.0.0.0:0"}, status: 1, stderr: "refusing to listen on 0.0.0.0:0"},
+		{args: []string{"serve", "--ephemeral", "--listen", "nonsense"}, status: 1, stderr: "is not HOST:PORT"},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			for k, v := range tt.env {
+				t.Setenv(k, v)
+			}
+			var stdout, stderr bytes.Buffer
+			if status := Main(tt.args, &stdout, &stderr); status != tt.status || !strings.Contains(stderr.String(), tt.stderr) {
+				t.Errorf("status %d, stderr %q; want %d and %q", status, stderr.String(), tt.status, tt.stderr)
+			}
+		})
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for args, want := range map[string]string{
+		"--version":    "lamb ",
+		"--help":       "serve",
+		"serve --help": "--function-access",
+	} {
+		var stdout, stderr bytes.Buffer
+		if status := Main(strings.Fields(args), &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), want) {
+			t.Errorf("lamb %s: status %d, %q", args, status, stdout.String())
+		}
+	}
+}
+
+func TestFromEnvironment(t *testing.T) {
+	var dir, listen string
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.StringVar(&dir, "data-dir", "", "")
+	f.StringVar(&listen, "listen", "default", "")
+	if err := f.Parse([]string{"--listen", "flag"}); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"LAMB_DATA_DIR": "/d", "LAMB_LISTEN": "variable"}
+	if err := fromEnvironment(f, func(k string) string { return env[k] }); err != nil {
+		t.Fatal(err)
+	}
+	if dir != "/d" || listen != "flag" {
+		t.Errorf("data-dir %q, listen %q: a flag wins over its variable", dir, listen)
+	}
+}

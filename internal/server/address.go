@@ -1,8 +1,0 @@
-package server
-
-import (
-	"errors"
-	"syscall"
-)
-
-func isAddressInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
