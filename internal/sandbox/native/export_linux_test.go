@@ -3,6 +3,8 @@ package native
 import (
 	"testing"
 	"time"
+
+	"github.com/lambhq/lamb/internal/sandbox"
 )
 
 // AwaitPool waits until the pool is full.
@@ -15,4 +17,24 @@ func AwaitPool(t testing.TB, p *Provider) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// TmpOnHost is where a sandbox's /tmp is.
+func TmpOnHost(sb sandbox.Sandbox) string { return sb.(*Box).shell.dir }
+
+// Traces lists the processes and control groups of a provider.
+func Traces(p *Provider) (pids []int, folders []string) {
+	for _, b := range p.boxes {
+		pids = append(pids, b.shell.pid)
+	}
+	for _, sh := range p.pool.shells {
+		pids = append(pids, sh.pid)
+	}
+	if p.groups.v2 != "" {
+		folders = append(folders, p.groups.v2)
+	}
+	for _, dir := range p.groups.v1 {
+		folders = append(folders, dir)
+	}
+	return pids, folders
 }

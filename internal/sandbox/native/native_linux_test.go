@@ -5,11 +5,15 @@ import (
 	"testing"
 
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/escapes"
 	"github.com/lambhq/lamb/internal/sandbox/native"
 	"github.com/lambhq/lamb/internal/sandbox/sandboxtest"
 )
 
-func TestMain(m *testing.M) { sandboxtest.Main(m) }
+func TestMain(m *testing.M) {
+	escapes.MaybeRun()
+	sandboxtest.Main(m)
+}
 
 func newProvider(t testing.TB, cfg native.Config) *native.Provider {
 	t.Helper()

@@ -1,0 +1,362 @@
+package native_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/escapes"
+	"github.com/lambhq/lamb/internal/sandbox/native"
+)
+
+// TestEscapes: every attempt is refused.
+func TestEscapes(t *testing.T) {
+	t.Run("Fresh", func(t *testing.T) { tryEscapes(t, native.Config{}) })
+	t.Run("Pooled", func(t *testing.T) { tryEscapes(t, native.Config{Ready: 1, Stores: []string{os.TempDir()}}) })
+}
+
+// TestEscapesRootless is the same as an ordinary user.
+func TestEscapesRootless(t *testing.T) {
+	if !asOrdinaryUser(t, "^TestEscapes$") {
+		t.Skip("this is an ordinary user: TestEscapes is the same")
+	}
+}
+
+func tryEscapes(t *testing.T, cfg native.Config) {
+	p := newProvider(t, cfg)
+	target := newTarget(t)
+	task := t.TempDir()
+	copyFile(t, "/proc/self/exe", filepath.Join(task, "program"))
+	id, err := exec.LookPath("id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setuid := filepath.Join(task, "id")
+	copyFile(t, id, setuid)
+	if err := os.Chmod(setuid, 0o755|os.ModeSetuid); err != nil {
+		t.Fatal(err)
+	}
+	target.SetUID = "/var/task/id"
+	target.Data = t.TempDir()
+
+	other, err := p.Create(context.Background(), sandbox.Spec{ID: "other", Task: task})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	target.OtherTmp = native.TmpOnHost(other)
+	if err := os.WriteFile(filepath.Join(target.OtherTmp, "mine"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	args, err := escapes.Args(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, exit := run(t, p, sandbox.Spec{ID: "prisoner", Task: task, MemoryMB: 512, MaxFiles: 1024, MaxProcesses: 100},
+		sandbox.Process{Path: "/var/task/program", Args: args, Env: lambdaEnv})
+	if exit != (sandbox.Exit{}) {
+		t.Fatalf("%s\n%s", exit, out)
+	}
+	results := map[string]string{}
+	for line := range strings.Lines(out) {
+		if name, result, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+			results[name] = result
+		}
+	}
+	for _, a := range escapes.Attempts() {
+		if result := results[a.Name]; result == "escaped" || result == "" {
+			t.Errorf("%s: %q", a.Name, result)
+		}
+	}
+	if len(results) < 60 {
+		t.Errorf("only %d attempts\n%s", len(results), out)
+	}
+	t.Logf("%d attempts\n%s", len(results), out)
+}
+
+// newTarget makes what a prisoner tries to reach.
+func newTarget(t *testing.T) escapes.Target {
+	t.Helper()
+	dir := t.TempDir()
+	target := escapes.Target{
+		Secret: filepath.Join(dir, "secret"), Unix: filepath.Join(dir, "s"),
+		Abstract: fmt.Sprint("lamb-escape-", os.Getpid()), Pid: os.Getpid(),
+	}
+	if err := os.WriteFile(target.Secret, []byte("of the host"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []struct{ network, address string }{
+		{"tcp", "127.0.0.1:0"}, {"unix", target.Unix}, {"unix", "@" + target.Abstract},
+	} {
+		listener, err := net.Listen(l.network, l.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		if l.network == "tcp" {
+			target.TCP = listener.Addr().String()
+		}
+	}
+	if err := os.Chmod(target.Unix, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	shm, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, 0o666|unix.IPC_CREAT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := unix.SysvShmCtl(shm, unix.IPC_RMID, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	target.Shm = shm
+	return target
+}
+
+// TestForkBomb: the processes of a sandbox are counted, and all end.
+func TestForkBomb(t *testing.T) {
+	const most = 40
+	p := newProvider(t, native.Config{})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	sb, err := p.Create(ctx, sandbox.Spec{ID: "bomb", Task: t.TempDir(), MaxProcesses: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	out := &text{}
+	proc, err := sb.Start(ctx, sandbox.Process{
+		Path: "/bin/sh", Args: []string{"-c", "i=0; while :; do sleep 1000 & i=$((i+1)); echo $i; done"},
+		Env: lambdaEnv, Stdout: out, Stderr: out,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A shell that cannot fork ends.
+	select {
+	case <-proc.Done():
+	case <-ctx.Done():
+		t.Fatal("the bomb was not stopped")
+	}
+	sb.Flush()
+	if u, err := sb.Usage(); err != nil || u.Processes < most/2 || u.Processes > most {
+		t.Errorf("%+v, %v\n%s", u, err, out)
+	}
+	if err := sb.Kill(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := sb.Usage(); err != nil || u.Processes != 0 {
+		t.Errorf("after Kill: %+v, %v", u, err)
+	}
+}
+
+// TestMemoryBomb: the limit ends it, and that is known.
+func TestMemoryBomb(t *testing.T) {
+	p := newProvider(t, native.Config{})
+	if !p.Fingerprint().Memory {
+		t.Skipf("memory is not limited here: %q", p.Fingerprint().Missing)
+	}
+	spec := sandbox.Spec{ID: "bomb", Task: t.TempDir(), MemoryMB: 64}
+	bomb := sandbox.Process{Path: "/usr/bin/tail", Args: []string{"/dev/zero"}, Env: lambdaEnv}
+	_, exit := run(t, p, spec, bomb)
+	if exit != (sandbox.Exit{Code: -1, Signal: syscall.SIGKILL, OOM: true}) {
+		t.Errorf("%+v", exit)
+	}
+	// A program that is killed otherwise was not.
+	_, exit = run(t, p, spec, sandbox.Process{Path: "/bin/sh", Args: []string{"-c", "kill -9 $$"}, Env: lambdaEnv})
+	if exit != (sandbox.Exit{Code: -1, Signal: syscall.SIGKILL}) {
+		t.Errorf("%+v", exit)
+	}
+}
+
+// TestFloodedTmp: what is in /tmp does not count as the function's memory for
+// ever: it can be written out.
+func TestFloodedTmp(t *testing.T) {
+	p := newProvider(t, native.Config{})
+	_, exit := run(t, p, sandbox.Spec{ID: "tmp", Task: t.TempDir(), MemoryMB: 64},
+		sandbox.Process{Path: "/bin/dd", Args: []string{"if=/dev/zero", "of=/tmp/x", "bs=1M", "count=200"}, Env: lambdaEnv})
+	if exit != (sandbox.Exit{}) {
+		t.Errorf("%+v", exit)
+	}
+}
+
+// TestNothingIsLeft: closing a provider leaves no mount, process, control
+// group or file.
+func TestNothingIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	before := mountCount(t)
+	p, err := native.New(native.Config{WorkDir: dir, Ready: 3})
+	if err != nil {
+		t.Skip(err)
+	}
+	native.AwaitPool(t, p)
+	sb, err := p.Create(context.Background(), sandbox.Spec{ID: "a", Task: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sb.Start(context.Background(), sandbox.Process{
+		Path: "/bin/sh", Args: []string{"-c", "echo x > /tmp/x; sleep 1000"}, Env: lambdaEnv,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	pids, groups := native.Traces(p)
+	if len(pids) != 4 {
+		t.Errorf("processes %v", pids)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+			t.Errorf("process %d: %v", pid, err)
+		}
+	}
+	for _, g := range groups {
+		if _, err := os.Stat(g); !os.IsNotExist(err) {
+			t.Errorf("%s: %v", g, err)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "shells")); err != nil || len(entries) > 0 {
+		t.Errorf("folders %v, %v", entries, err)
+	}
+	if after := mountCount(t); after != before {
+		t.Errorf("%d mounts before, %d after", before, after)
+	}
+}
+
+func mountCount(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(b), "\n")
+}
+
+// ownerVar makes the test binary a lamb that is to be killed.
+const ownerVar = "LAMB_NATIVE_TEST_OWNER"
+
+// TestKilledOwner: the shells of a killed lamb end with it, those that wait
+// and the frozen ones too, and its control groups are removed by the next.
+func TestKilledOwner(t *testing.T) {
+	if dir := os.Getenv(ownerVar); dir != "" {
+		own(t, dir)
+		return
+	}
+	first := newProvider(t, native.Config{}) // skips where there is none
+	_ = first
+	dir := t.TempDir()
+	owner := exec.Command("/proc/self/exe", "-test.run=^TestKilledOwner$", "-test.timeout=1m")
+	owner.Env = append(os.Environ(), ownerVar+"="+dir)
+	out := &text{}
+	owner.Stdout, owner.Stderr = out, out
+	owner.WaitDelay = patience
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = owner.Process.Kill() // it is dead unless the test failed
+		_ = owner.Wait()
+	}()
+	deadline := time.Now().Add(patience)
+	for !strings.Contains(out.String(), "ready\n") {
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not ready: %s", out)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	var pids []int
+	var groups []string
+	for line := range strings.Lines(out.String()) {
+		var pid int
+		var group string
+		if n, _ := fmt.Sscanf(line, "pid %d", &pid); n == 1 {
+			pids = append(pids, pid)
+		}
+		if n, _ := fmt.Sscanf(line, "group %s", &group); n == 1 {
+			groups = append(groups, group)
+		}
+	}
+	if len(pids) < 4 {
+		t.Fatalf("%s", out)
+	}
+	if err := owner.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = owner.Wait()
+	for _, pid := range pids {
+		for gone(pid) != nil {
+			if time.Now().After(deadline) {
+				t.Fatalf("process %d is alive", pid)
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+	}
+	next, err := native.New(native.Config{WorkDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	for _, g := range groups {
+		if _, err := os.Stat(g); !os.IsNotExist(err) {
+			t.Errorf("%s is left: %v", g, err)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Join(dir, "shells")); err != nil || len(entries) > 0 {
+		t.Errorf("folders %v, %v", entries, err)
+	}
+}
+
+// gone is nil when a process has ended. Whoever is the parent of orphans here
+// may take its time to reap.
+func gone(pid int) error {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil || strings.Contains(string(b), ") Z ") {
+		return nil
+	}
+	return fmt.Errorf("process %d is alive", pid)
+}
+
+func own(t *testing.T, dir string) {
+	p, err := native.New(native.Config{WorkDir: dir, Ready: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	native.AwaitPool(t, p)
+	ctx := context.Background()
+	for _, id := range []string{"running", "frozen"} {
+		sb, err := p.Create(ctx, sandbox.Spec{ID: id, Task: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sb.Start(ctx, sandbox.Process{Path: "/bin/sleep", Args: []string{"1000"}, Env: lambdaEnv}); err != nil {
+			t.Fatal(err)
+		}
+		if id == "frozen" {
+			if err := sb.Freeze(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	native.AwaitPool(t, p)
+	pids, groups := native.Traces(p)
+	for _, pid := range pids {
+		fmt.Println("pid", pid)
+	}
+	for _, g := range groups {
+		fmt.Println("group", g)
+	}
+	fmt.Println("ready")
+	select {} // to be killed
+}
