@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -57,35 +58,35 @@ func newBox(p *Provider, spec sandbox.Spec) *Box {
 	}
 	b.ended, b.end = context.WithCancel(context.Background())
 	b.paths = sandbox.Paths{Task: "/var/task", Tmp: "/tmp"}
-	for _, f := range []struct{ from, inside string }{
-		{spec.Opt, "/opt"}, {spec.Runtime, "/var/runtime"}, {spec.Lang, "/var/lang"},
-	} {
-		if f.from == "" {
-			continue
-		}
-		switch f.inside {
-		case "/opt":
-			b.paths.Opt = f.inside
-		case "/var/runtime":
-			b.paths.Runtime = f.inside
-		default:
-			b.paths.Lang = f.inside
-		}
+	if spec.Opt != "" {
+		b.paths.Opt = "/opt"
+	}
+	if spec.Runtime != "" {
+		b.paths.Runtime = "/var/runtime"
+	}
+	if spec.Lang != "" {
+		b.paths.Lang = "/var/lang"
 	}
 	return b
 }
 
-// folders are the spec's, with their places inside.
-func folders(spec sandbox.Spec) []bind {
+// folders are the spec's, with their places inside; without links, which
+// would lead elsewhere inside.
+func folders(spec sandbox.Spec) ([]bind, error) {
 	var list []bind
 	for _, f := range []bind{
 		{spec.Task, "var/task"}, {spec.Opt, "opt"}, {spec.Runtime, "var/runtime"}, {spec.Lang, "var/lang"},
 	} {
-		if f.from != "" {
-			list = append(list, f)
+		if f.from == "" {
+			continue
 		}
+		real, err := filepath.EvalSymlinks(f.from)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, bind{real, f.to})
 	}
-	return list
+	return list, nil
 }
 
 // open makes the sandbox of a shell.

@@ -2,6 +2,7 @@ package native
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,11 +34,26 @@ const refillAfter = 20 * time.Millisecond
 // retryAfter is how long the pool waits after a shell could not be made.
 const retryAfter = time.Second
 
-func newPool(p *Provider, size int, stores []string) *pool {
-	return &pool{
-		provider: p, stores: stores, size: size,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}),
+func newPool(p *Provider, size int) *pool {
+	return &pool{provider: p, size: size, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+// setStores says in which folders the folders of specs lie.
+func (p *pool) setStores(stores []string) error {
+	if len(stores) > maxStores {
+		return fmt.Errorf("%d stores, the most is %d", len(stores), maxStores)
 	}
+	for _, store := range stores {
+		real, err := filepath.EvalSymlinks(store)
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		if !filepath.IsAbs(real) {
+			return fmt.Errorf("store %s: not an absolute path", store)
+		}
+		p.stores = append(p.stores, real)
+	}
+	return nil
 }
 
 // start begins to fill the pool.
@@ -102,7 +118,11 @@ func (p *pool) put(sh *shell) {
 
 // take returns a shell for a spec, with the mounts that configure it.
 func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
-	if mounts, ok := mountsFrom(p.stores, spec); ok {
+	wanted, err := folders(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	if mounts, ok := mountsFrom(p.stores, wanted); ok {
 		for {
 			sh := p.pop()
 			if sh == nil {
@@ -119,12 +139,12 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 	}
 	// A shell for this spec alone sees nothing but the spec's folders.
 	var stores []string
-	for _, f := range folders(spec) {
+	for _, f := range wanted {
 		if !slices.Contains(stores, f.from) {
 			stores = append(stores, f.from)
 		}
 	}
-	mounts, ok := mountsFrom(stores, spec)
+	mounts, ok := mountsFrom(stores, wanted)
 	if !ok {
 		return nil, nil, errors.New("its folders cannot be found again")
 	}
@@ -171,10 +191,10 @@ func (p *pool) close() error {
 	return errors.Join(errs...)
 }
 
-// mountsFrom says how a spec's folders are reached through a shell's stores;
+// mountsFrom says how folders are reached through a shell's stores;
 // ok is false when one of them is in none.
-func mountsFrom(stores []string, spec sandbox.Spec) (mounts []bind, ok bool) {
-	for _, f := range folders(spec) {
+func mountsFrom(stores []string, wanted []bind) (mounts []bind, ok bool) {
+	for _, f := range wanted {
 		from := ""
 		for i, store := range stores {
 			rel, err := filepath.Rel(store, f.from)

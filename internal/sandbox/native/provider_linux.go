@@ -82,11 +82,10 @@ func (p *Provider) open(cfg Config) error {
 	if p.users.max == 0 {
 		p.users.max = DefaultUIDs
 	}
-	stores := cfg.Stores
-	if len(stores) > maxStores {
-		return fmt.Errorf("%d stores, the most is %d", len(stores), maxStores)
+	p.pool = newPool(p, cfg.Ready)
+	if err := p.pool.setStores(cfg.Stores); err != nil {
+		return err
 	}
-	p.pool = newPool(p, cfg.Ready, stores)
 	if err := p.prepareWorkDir(cfg.WorkDir); err != nil {
 		return fmt.Errorf("prepare the sandboxes' folder: %w", err)
 	}
