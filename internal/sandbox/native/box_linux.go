@@ -99,14 +99,12 @@ func (b *Box) open() error {
 	c := &configuration{
 		mounts: mounts, who: b.provider.identity(sh.user), maxProcesses: b.spec.MaxProcesses,
 	}
-	if err := sh.configure(c, b.spec.MemoryMB); err != nil {
-		return err
-	}
+	err = sh.configure(c, b.spec.MemoryMB)
 	b.reading.Go(func() {
 		sh.control.read(b.exited)
 		b.abandon()
 	})
-	return nil
+	return err
 }
 
 // Paths implements sandbox.Sandbox: they are AWS's.
@@ -214,7 +212,7 @@ func (b *Box) Kill(ctx context.Context) error {
 		}
 		b.frozen = false
 		image := b.provider.image
-		if _, err := b.ask(ctx, func(n uint64) *script { return image.killAll(n) }); err != nil && !errors.Is(err, errEnded) {
+		if _, err := b.ask(ctx, func(n uint64) *script { return image.killAll(n) }); err != nil && !b.dead() {
 			return err
 		}
 		return b.outputs.FinishWithin(ctx)
@@ -250,7 +248,11 @@ func (b *Box) askFor(ctx context.Context, answer <-chan report, write func(uint6
 	number := c.request(heard)
 	if err := c.send(write(number), files...); err != nil {
 		c.forget(number)
-		return nil, err
+		if !errors.Is(err, errEnded) {
+			return nil, err
+		}
+		<-c.dead // or will be at once: for the cause
+		return nil, c.cause
 	}
 	select {
 	case r := <-answer:
@@ -258,7 +260,17 @@ func (b *Box) askFor(ctx context.Context, answer <-chan report, write func(uint6
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-c.dead:
-		return nil, errEnded
+		return nil, c.cause
+	}
+}
+
+// dead tells whether process 1 has ended, and with it everything.
+func (b *Box) dead() bool {
+	select {
+	case <-b.shell.control.dead:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -56,6 +56,10 @@ type control struct {
 
 	// dead is closed when process 1 has closed its end, that is, ended.
 	dead chan struct{}
+	// cause is why, valid after dead is closed.
+	cause error
+	// began is the script that configures.
+	began *script
 
 	mu    sync.Mutex // guards what follows
 	last  uint64
@@ -140,9 +144,16 @@ func (c *control) receive(s *script) (report, []int, error) {
 	return r, fds, nil
 }
 
+// begin remembers the script that read has to explain the failure of.
+func (c *control) begin(s *script) *script {
+	c.began = s
+	return s
+}
+
 // read delivers reports until process 1 ends. exited hears of every ended
 // process, also of orphans that the sandbox did not start.
 func (c *control) read(exited func(pid int, status syscall.WaitStatus, maxRSS int64)) {
+	c.cause = errEnded
 	buf := make([]byte, 512)
 	for {
 		n, err := c.conn.Read(buf)
@@ -159,6 +170,8 @@ func (c *control) read(exited func(pid int, status syscall.WaitStatus, maxRSS in
 			if call != nil {
 				call(r)
 			}
+		case reportFailed:
+			c.cause = &stepError{Step: c.began.opAt(r.word(1)), Errno: r.errno(2)}
 		case reportExited:
 			exited(int(r.word(1)), syscall.WaitStatus(uint32(r.word(2))), int64(r.word(maxrssAt/8))<<10)
 		}

@@ -18,14 +18,14 @@ type image struct {
 
 func (m *image) close() error { return m.file.Close() }
 
-// newImage makes the program. filter is the seccomp program that scripts may
-// install.
-func newImage(filter []unix.SockFilter) (*image, error) {
+// newImage makes the program. The filters are the seccomp programs that
+// scripts may install.
+func newImage(first, last []unix.SockFilter) (*image, error) {
 	text, err := code()
 	if err != nil {
 		return nil, err
 	}
-	base := newResident(filter)
+	base := newResident(first, last)
 	body, err := base.script.assemble()
 	if err != nil {
 		return nil, fmt.Errorf("assemble the resident script: %w", err)

@@ -96,7 +96,7 @@ func (p *Provider) open(cfg Config) error {
 	if p.root, err = makeRoot(filepath.Join(p.workDir, "root"), p.identity(0), !p.rootless); err != nil {
 		return fmt.Errorf("make the sandboxes' root: %w", err)
 	}
-	if p.image, err = newImage(Filter()); err != nil {
+	if p.image, err = newImage(Filters()); err != nil {
 		return err
 	}
 	if p.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {

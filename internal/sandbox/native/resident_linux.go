@@ -43,14 +43,14 @@ type resident struct {
 	exit   address
 	failed address // report the failed operation and end
 
-	exited address // the report of an ended process
-	status address // its parts
-	usage  address
-	filter address // a sock_fprog
+	exited  address // the report of an ended process
+	status  address // its parts
+	usage   address
+	filters [2]address // each a sock_fprog
 }
 
 // newResident writes the resident script.
-func newResident(filter []unix.SockFilter) *resident {
+func newResident(first, last []unix.SockFilter) *resident {
 	s := &script{base: scriptBase}
 	iov := s.words(address(messageBase), maxMessage)
 	control := s.room(controlRoom)
@@ -63,16 +63,18 @@ func newResident(filter []unix.SockFilter) *resident {
 	siginfo := s.room(128)
 	exited := s.words(reportExited)
 	s.room(exitedSize - 8)
-	program := s.bytes(filterBytes(filter))
-	fprog := s.words(len(filter), program)
+	filters := [2]at{
+		s.words(len(first), s.bytes(filterBytes(first))),
+		s.words(len(last), s.bytes(filterBytes(last))),
+	}
 
 	exit := &op{name: "exit", nr: uint64(unix.SYS_EXIT_GROUP)}
 	loop := &op{name: "wait", nr: uint64(unix.SYS_PPOLL), args: [6]any{poll, 2, 0, 0, 0}}
 	loop.onError = loop
 
 	park := s.set(msg+40, controlRoom)
-	first := s.call("receive", unix.SYS_RECVMSG, fdControl, msg, unix.MSG_CMSG_CLOEXEC)
-	first.onEqual, first.onError, first.next = exit, exit, address(messageBase)
+	begin := s.call("receive", unix.SYS_RECVMSG, fdControl, msg, unix.MSG_CMSG_CLOEXEC)
+	begin.onEqual, begin.onError, begin.next = exit, exit, address(messageBase)
 
 	s.place(loop)
 	s.try("clear", unix.SYS_READ, fdSignals, siginfo, 128)
@@ -93,7 +95,8 @@ func newResident(filter []unix.SockFilter) *resident {
 	where := func(v any) address { return address(s.resolve(v)) }
 	return &resident{
 		script: s, park: where(park), loop: where(loop), reap: where(reap), exit: where(exit), failed: where(failed),
-		exited: where(exited), status: where(exited + 16), usage: where(exited + 24), filter: where(fprog),
+		exited: where(exited), status: where(exited + 16), usage: where(exited + 24),
+		filters: [2]address{where(filters[0]), where(filters[1])},
 	}
 }
 

@@ -164,9 +164,25 @@ type span struct {
 	code  []unix.SockFilter
 }
 
-// Filter returns the profile as a BPF program: a binary search, because the
-// kernel runs it for every system call.
-func Filter() []unix.SockFilter {
+// Filters returns the profile as two BPF programs, of which a call must pass
+// both. The first is installed while a shell is made, because that takes a
+// tenth of a millisecond; process 1 needs mount and umount2 once more after
+// that, so the second denies these two. They are binary searches, because the
+// kernel runs them for every system call that may be denied.
+func Filters() (first, last []unix.SockFilter) {
+	late := map[uint32][]unix.SockFilter{}
+	all := special()
+	for _, nr := range []uint32{unix.SYS_MOUNT, unix.SYS_UMOUNT2} {
+		late[nr] = all[nr]
+		delete(all, nr)
+	}
+	// A call that nobody has considered yet, and x32's.
+	all[lastCall+1] = []unix.SockFilter{ret(answer(unix.ENOSYS))}
+	return compile(all), compile(late)
+}
+
+// special is what the profile says of calls that are not simply allowed.
+func special() map[uint32][]unix.SockFilter {
 	special := map[uint32][]unix.SockFilter{
 		unix.SYS_CLONE:       masked(0, newNamespaces),
 		unix.SYS_UNSHARE:     masked(0, newNamespaces|newTime),
@@ -178,6 +194,12 @@ func Filter() []unix.SockFilter {
 	for _, d := range Denials() {
 		special[d.Number] = []unix.SockFilter{ret(answer(d.Errno))}
 	}
+	return special
+}
+
+// compile makes a program: each call of special has its own code, others are
+// allowed, but what is above lastCall is as lastCall+1.
+func compile(special map[uint32][]unix.SockFilter) []unix.SockFilter {
 	numbers := make([]uint32, 0, len(special))
 	for n := range special {
 		numbers = append(numbers, n)
@@ -190,10 +212,11 @@ func Filter() []unix.SockFilter {
 		if spans[len(spans)-1].first == n {
 			spans = spans[:len(spans)-1]
 		}
-		spans = append(spans, span{n, special[n]}, span{n + 1, allow})
+		spans = append(spans, span{n, special[n]})
+		if n <= lastCall {
+			spans = append(spans, span{n + 1, allow})
+		}
 	}
-	// A call that nobody has considered yet, and x32's.
-	spans = append(spans, span{lastCall + 1, []unix.SockFilter{ret(answer(unix.ENOSYS))}})
 
 	program := []unix.SockFilter{
 		load(dataArch), when(unix.BPF_JEQ, auditArch, 1, 0), ret(answer(unix.ENOSYS)), load(dataNumber),

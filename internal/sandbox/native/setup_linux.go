@@ -72,6 +72,7 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s.mounts(root, shell)
 	s.network()
 	s.call("open /", unix.SYS_OPENAT, unix.AT_FDCWD, s.text("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	s.call("seccomp", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, m.base.filters[0])
 	s.hand(fdReceived+1, fdReceived+2)
 	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdReceived, ^uint32(0), 0)
 	s.jump(m.base.park)

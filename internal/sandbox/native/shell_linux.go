@@ -152,24 +152,22 @@ func (sh *shell) setup(plan *shellPlan) error {
 	return nil
 }
 
-// configure makes the shell a sandbox.
+// configure makes the shell a sandbox. It does not wait for process 1: what is
+// sent after this is done after this, or not at all when this fails; lamb
+// hears of that in read.
 func (sh *shell) configure(c *configuration, memoryMB int) error {
 	c.stores = len(sh.stores) > 0
-	s := sh.provider.image.configure(c)
-	if err := sh.control.conn.SetDeadline(time.Now().Add(setupTimeout)); err != nil {
+	if err := sh.control.conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	if err := sh.control.send(s); err != nil {
+	if err := sh.control.send(sh.control.begin(sh.provider.image.configure(c))); err != nil {
 		return err
 	}
-	// Meanwhile: nothing of the function runs before the answer.
+	// Meanwhile: no program can be started before Create has returned.
 	if err := sh.group.limit(memoryMB, c.maxProcesses); err != nil {
 		return fmt.Errorf("set limits: %w", err)
 	}
-	if _, _, err := sh.control.receive(s); err != nil {
-		return err
-	}
-	return sh.control.conn.SetDeadline(time.Time{})
+	return nil
 }
 
 // alive tells whether a parked shell still waits.
