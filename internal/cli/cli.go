@@ -53,7 +53,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(stdout, stderr))
+	root.AddCommand(newServe(stdout, stderr), newDoctor(stdout))
 	err := root.ExecuteContext(ctx)
 	switch err.(type) {
 	case nil:

@@ -6,9 +6,16 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/lambhq/lamb/internal/sandbox/process"
 )
 
-func TestMain_mistakes(t *testing.T) {
+func TestMain(m *testing.M) {
+	process.MaybeSupervise()
+	m.Run()
+}
+
+func TestMistakes(t *testing.T) {
 	tests := []struct {
 		args   []string
 		env    map[string]string
@@ -55,6 +62,22 @@ func TestHelpAndVersion(t *testing.T) {
 		if status := Main(strings.Fields(args), &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), want) {
 			t.Errorf("lamb %s: status %d, %q", args, status, stdout.String())
 		}
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := Main([]string{"doctor"}, &stdout, &stderr); status != 0 {
+		t.Errorf("status %d, %s", status, stderr.String())
+	}
+	for _, want := range []string{"\nnative    ", "\nprocess   works; no isolation; ", "\nPython    ", "\nNode.js   ", "\ndata      "} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("doctor does not say %q:\n%s", want, stdout.String())
+		}
+	}
+	isolated := strings.Contains(stdout.String(), "\nnative    works; isolated")
+	if status := Main([]string{"doctor", "--require-isolation"}, &stdout, &stderr); (status == 0) != isolated {
+		t.Errorf("with --require-isolation status %d, isolated %v", status, isolated)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 type serveOptions struct {
 	cfg          server.Config
 	access       string
+	sandbox      string
 	interpreters map[string]string
 	logFormat    string
 	logLevel     string
@@ -41,12 +42,7 @@ flight go on for --drain; a second signal cuts them off, a third ends lamb at
 once. The exit status is 0, or 1 when lamb could not start or had to cut
 invocations off, or 2 for a mistake in the command line. Functions' logs go to
 standard output, everything else to standard error.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Errorf("serve takes no arguments, but was given %q", args)}
-			}
-			return nil
-		},
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fromEnvironment(cmd.Flags(), os.Getenv); err != nil {
 				return err
@@ -64,6 +60,8 @@ standard output, everything else to standard error.`,
 	f.BoolVar(&o.cfg.Insecure, "insecure", false, "allow listening off loopback without access keys: whoever can connect can run code here")
 	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
 	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
+	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: process (not isolated), native (isolated, on Linux; no network yet) or auto (process)")
+	f.BoolVar(&o.cfg.RequireIsolation, "require-isolation", false, "do not start where functions are not isolated")
 	f.StringToStringVar(&o.interpreters, "interpreter", nil, "interpreter of a runtime: `RUNTIME=PATH` (python3.12=/opt/py/bin/python3)")
 	f.StringVar(&o.cfg.SDKDir, "sdk-dir", "", "`folder` with AWS SDKs for functions that bring none: python/ (pip install --target) and nodejs/node_modules/ (npm install --prefix)")
 	f.DurationVar(&o.cfg.KeepAlive, "keep-alive", 10*time.Minute, "how long an idle execution environment is kept")
@@ -80,6 +78,9 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	cfg := o.cfg
 	var err error
 	if cfg.Access, err = auth.ParseAccess(o.access); err != nil {
+		return usageError{err}
+	}
+	if cfg.Sandbox, err = server.ParseSandbox(o.sandbox); err != nil {
 		return usageError{err}
 	}
 	if cfg.Log, err = newLogger(stderr, o.logFormat, o.logLevel); err != nil {

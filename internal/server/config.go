@@ -41,6 +41,10 @@ type Config struct {
 	Hosts []string
 	// Access is what functions may do with their credentials.
 	Access auth.Access
+	// Sandbox chooses how functions run; SandboxAuto when empty.
+	Sandbox Sandbox
+	// RequireIsolation makes Start fail where functions are not isolated.
+	RequireIsolation bool
 	// Interpreters and SDKDir: see runtimes.Options.
 	Interpreters map[string]string
 	SDKDir       string

@@ -40,7 +40,6 @@ import (
 	"github.com/lambhq/lamb/internal/pool"
 	"github.com/lambhq/lamb/internal/runtimes"
 	"github.com/lambhq/lamb/internal/sandbox"
-	"github.com/lambhq/lamb/internal/sandbox/process"
 	"github.com/lambhq/lamb/internal/store"
 )
 
@@ -162,12 +161,15 @@ func openDir(cfg Config) (*datadir.Dir, error) {
 
 // openExecution opens what runs functions.
 func (s *Server) openExecution(context.Context) error {
-	provider, err := process.New(process.Config{WorkDir: s.dir.Sandboxes(), Logger: s.cfg.Log})
+	var err error
+	s.sandboxes, err = OpenSandboxes(s.cfg.Sandbox, s.dir.Sandboxes(), s.cfg.Log)
 	if err != nil {
 		return err
 	}
-	s.sandboxes = provider
-	s.onClose(provider.Close)
+	s.onClose(s.sandboxes.Close)
+	if s.cfg.RequireIsolation && !s.sandboxes.Fingerprint().Isolation {
+		return fmt.Errorf("--require-isolation: the %s sandbox isolates nothing; lamb doctor says what is missing for another", s.sandboxes.Fingerprint().Name)
+	}
 	s.console = newConsole(s.cfg.FunctionLogs)
 	s.onClose(s.console.close)
 

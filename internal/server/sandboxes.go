@@ -1,0 +1,55 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/native"
+	"github.com/lambhq/lamb/internal/sandbox/process"
+)
+
+// Sandbox names a way to run functions.
+type Sandbox string
+
+// The sandboxes.
+const (
+	// SandboxAuto takes process: native has no way out to the network yet, so
+	// nobody gets it without asking.
+	SandboxAuto Sandbox = "auto"
+	// SandboxNative isolates functions with Linux's namespaces.
+	SandboxNative Sandbox = "native"
+	// SandboxProcess isolates nothing, and works everywhere.
+	SandboxProcess Sandbox = "process"
+)
+
+// ParseSandbox reads a sandbox's name.
+func ParseSandbox(s string) (Sandbox, error) {
+	switch k := Sandbox(s); k {
+	case SandboxAuto, SandboxNative, SandboxProcess:
+		return k, nil
+	}
+	return "", fmt.Errorf("sandbox %q: use auto, native or process", s)
+}
+
+// readyShells is how many native sandboxes are prepared ahead.
+const readyShells = 8
+
+// OpenSandboxes opens the provider of a kind of sandboxes, which keeps them in
+// workDir. The caller closes it.
+func OpenSandboxes(kind Sandbox, workDir string, log *slog.Logger) (sandbox.Provider, error) {
+	if kind != SandboxNative {
+		return process.New(process.Config{WorkDir: workDir, Logger: log})
+	}
+	p, err := native.New(native.Config{WorkDir: filepath.Join(workDir, "native"), Ready: readyShells, Logger: log})
+	var missing *native.Unavailable
+	if errors.As(err, &missing) {
+		return nil, missing // in words for the operator
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
