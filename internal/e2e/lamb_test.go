@@ -66,6 +66,9 @@ func launch(command, home string, args []string) (*lamb, error) {
 	l := &lamb{stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{})}
 	l.cmd = exec.Command(command, append([]string{"serve"}, args...)...)
 	l.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, ofLamb}
+	if kind := os.Getenv("LAMB_TEST_SANDBOX"); kind != "" {
+		l.cmd.Env = append(l.cmd.Env, "LAMB_SANDBOX="+kind) // the same tests, another sandbox
+	}
 	l.cmd.Stdout, l.cmd.Stderr = l.stdout, l.stderr
 	// A process that outlives lamb and holds its output would hang Wait; so it
 	// is an error instead, which the tests see.
