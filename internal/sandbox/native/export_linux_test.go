@@ -13,7 +13,8 @@ func AwaitPool(t testing.TB, p *Provider) {
 	deadline := time.Now().Add(10 * time.Second)
 	for p.pool.ready() < p.pool.size {
 		if time.Now().After(deadline) {
-			t.Fatal("the pool is not filled")
+			t.Error("the pool is not filled")
+			return
 		}
 		time.Sleep(time.Millisecond)
 	}

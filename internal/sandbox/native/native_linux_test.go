@@ -1,6 +1,7 @@
 package native_test
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -38,6 +39,22 @@ func TestConformance(t *testing.T) {
 // folder of a test.
 func TestConformancePool(t *testing.T) {
 	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider {
-		return newProvider(t, native.Config{Ready: 2, Stores: []string{os.TempDir()}})
+		p := newProvider(t, native.Config{Ready: 1, Stores: []string{os.TempDir()}})
+		native.AwaitPool(t, p)
+		return pooled{p, t}
 	}, sandboxtest.Options{})
+}
+
+// pooled always has a shell ready.
+type pooled struct {
+	*native.Provider
+	t testing.TB
+}
+
+func (p pooled) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox, error) {
+	sb, err := p.Provider.Create(ctx, spec)
+	if err == nil {
+		native.AwaitPool(p.t, p.Provider)
+	}
+	return sb, err
 }
