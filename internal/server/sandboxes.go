@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/native"
@@ -38,12 +40,13 @@ func ParseSandbox(s string) (Sandbox, error) {
 const readyShells = 8
 
 // OpenSandboxes opens the provider of a kind of sandboxes, which keeps them in
-// workDir. The caller closes it.
-func OpenSandboxes(kind Sandbox, workDir string, log *slog.Logger) (sandbox.Provider, error) {
+// workDir. stores are the folders where code lies; sandboxes that are prepared
+// ahead serve functions from there. The caller closes it.
+func OpenSandboxes(kind Sandbox, workDir string, stores []string, log *slog.Logger) (sandbox.Provider, error) {
 	if kind != SandboxNative {
 		return process.New(process.Config{WorkDir: workDir, Logger: log})
 	}
-	p, err := native.New(native.Config{WorkDir: filepath.Join(workDir, "native"), Ready: readyShells, Logger: log})
+	p, err := native.New(native.Config{WorkDir: filepath.Join(workDir, "native"), Ready: readyShells, Stores: stores, Logger: log})
 	var missing *native.Unavailable
 	if errors.As(err, &missing) {
 		return nil, missing // in words for the operator
@@ -52,4 +55,19 @@ func OpenSandboxes(kind Sandbox, workDir string, log *slog.Logger) (sandbox.Prov
 		return nil, err
 	}
 	return p, nil
+}
+
+// interpreterStores are the folders below which interpreters usually are, as
+// far as they exist here.
+func interpreterStores() []string {
+	stores := []string{"/usr"}
+	if home, err := os.UserHomeDir(); err == nil {
+		for _, dir := range []string{".pyenv/versions", ".asdf/installs", ".nvm/versions", ".local/share/mise/installs", ".local/share/uv/python", ".local/share/fnm"} {
+			stores = append(stores, filepath.Join(home, dir))
+		}
+	}
+	return slices.DeleteFunc(stores, func(dir string) bool {
+		info, err := os.Stat(dir)
+		return err != nil || !info.IsDir()
+	})
 }

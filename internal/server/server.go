@@ -162,7 +162,8 @@ func openDir(cfg Config) (*datadir.Dir, error) {
 // openExecution opens what runs functions.
 func (s *Server) openExecution(context.Context) error {
 	var err error
-	s.sandboxes, err = OpenSandboxes(s.cfg.Sandbox, s.dir.Sandboxes(), s.cfg.Log)
+	stores := append(interpreterStores(), s.dir.Cache())
+	s.sandboxes, err = OpenSandboxes(s.cfg.Sandbox, s.dir.Sandboxes(), stores, s.cfg.Log)
 	if err != nil {
 		return err
 	}
