@@ -67,8 +67,8 @@ type program struct {
 	dir       string
 	maxFiles  int
 	// stdout and stderr are indices of the descriptors that come with the
-	// message, or -1 for /dev/null; files is how many come.
-	stdout, stderr, files int
+	// message, or -1 for /dev/null.
+	stdout, stderr int
 }
 
 // start runs a program. Its report is: process or error, what went wrong
