@@ -22,5 +22,6 @@
 // There is no IPv6: without an address and a route, connecting fails at once
 // with ENETUNREACH and programs turn to IPv4. Only TCP and UDP get out. A TCP
 // connection is accepted before lamb dials: one that is refused, by the policy
-// or by the destination, is reset right after it was opened.
+// or by the destination, is reset right after it was opened. Only what is
+// denied to all, such as metadata addresses, fails in connect, by EHOSTUNREACH.
 package relay

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -118,13 +119,36 @@ func addressing() *batch {
 	addr = append(addr, attr(unix.IFA_ADDRESS, self)...)
 	b.add("add the address", unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, addr)
 
-	route := []byte{
-		unix.AF_INET, 0, 0, 0, unix.RT_TABLE_LOCAL, unix.RTPROT_STATIC, unix.RT_SCOPE_HOST, unix.RTN_LOCAL, 0, 0, 0, 0,
+	oif := attr(unix.RTA_OIF, ne.AppendUint32(nil, loIndex))
+	source := attr(unix.RTA_PREFSRC, self)
+	b.route("add the route", netip.PrefixFrom(netip.IPv4Unspecified(), 0), unix.RTN_LOCAL, oif, source)
+	b.route("add the host's route", netip.PrefixFrom(netip.MustParseAddr(HostAddress), 32), unix.RTN_LOCAL, oif, source)
+	// What is always denied fails before it is sent: a program hears that by
+	// an error of connect, not by a reset later.
+	for _, prefix := range denied {
+		if addr := prefix.Addr(); addr.Is4() && !addr.IsLoopback() && !addr.IsUnspecified() {
+			b.route("close "+prefix.String(), prefix, unix.RTN_UNREACHABLE)
+		}
 	}
-	route = append(route, attr(unix.RTA_OIF, ne.AppendUint32(nil, loIndex))...)
-	route = append(route, attr(unix.RTA_PREFSRC, self)...)
-	b.add("add the route", unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, route)
 	return b
+}
+
+// route adds a route to the table that is looked at first.
+func (b *batch) route(name string, prefix netip.Prefix, kind byte, attributes ...[]byte) {
+	scope := byte(unix.RT_SCOPE_UNIVERSE)
+	if kind == unix.RTN_LOCAL {
+		scope = unix.RT_SCOPE_HOST
+	}
+	body := []byte{
+		unix.AF_INET, byte(prefix.Bits()), 0, 0, unix.RT_TABLE_LOCAL, unix.RTPROT_STATIC, scope, kind, 0, 0, 0, 0,
+	}
+	if prefix.Bits() > 0 {
+		body = append(body, attr(unix.RTA_DST, prefix.Addr().AsSlice())...)
+	}
+	for _, a := range attributes {
+		body = append(body, a...)
+	}
+	b.add(name, unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, body)
 }
 
 const (

@@ -175,22 +175,23 @@ func TestDenied(t *testing.T) {
 	open, _ := newEnvironment(t, Config{Policy: Policy{HostPorts: all, OwnPorts: []uint16{port(lambs.Addr())}}}, SessionConfig{})
 	viaHost := func(l net.Listener) string { return fmt.Sprintf("%s:%d", HostAddress, port(l.Addr())) }
 	for _, test := range []struct {
-		name    string
-		env     *netns
-		address string
-		server  net.Listener
+		name        string
+		env         *netns
+		address     string
+		server      net.Listener
+		unreachable bool // connect fails, else the connection is reset
 	}{
-		{"metadata", open, metadata.Addr().String(), metadata},
-		{"the host's own address", open, own.Addr().String(), own},
-		{"the host's loopback, directly", open, loopback.Addr().String(), loopback},
-		{"the host's loopback, not allowed", strict, viaHost(refused), refused},
-		{"lamb's own port", open, viaHost(lambs), lambs},
-		{"a closed port", open, closed.Addr().String(), nil},
-		{"the listener inside", open, SandboxAddress + ":2", nil},
-		{"the listener inside, by loopback", open, "127.0.0.1:2", nil},
-		{"the magic network", open, "10.77.0.9:80", nil},
-		{"multicast", open, "224.0.0.1:80", nil},
-		{"the Lambda API, without one", open, HostAddress + ":9", nil},
+		{"metadata", open, metadata.Addr().String(), metadata, true},
+		{"the host's own address", open, own.Addr().String(), own, false},
+		{"the host's loopback, directly", open, loopback.Addr().String(), loopback, false},
+		{"the host's loopback, not allowed", strict, viaHost(refused), refused, false},
+		{"lamb's own port", open, viaHost(lambs), lambs, false},
+		{"a closed port", open, closed.Addr().String(), nil, false},
+		{"the listener inside", open, SandboxAddress + ":2", nil, false},
+		{"the listener inside, by loopback", open, "127.0.0.1:2", nil, false},
+		{"the magic network", open, "10.77.0.9:80", nil, true},
+		{"multicast", open, "224.0.0.1:80", nil, true},
+		{"the Lambda API, without one", open, HostAddress + ":9", nil, false},
 	} {
 		var heard <-chan struct{}
 		if test.server != nil {
@@ -214,8 +215,10 @@ func TestDenied(t *testing.T) {
 			err = ask(conn)
 			conn.Close()
 		}
-		if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.ECONNREFUSED) &&
-			!errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ENETUNREACH) {
+		if test.unreachable && (conn != nil || !errors.Is(err, syscall.EHOSTUNREACH)) {
+			t.Errorf("%s: %v, want EHOSTUNREACH", test.name, err)
+		}
+		if !test.unreachable && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if test.server != nil {

@@ -49,8 +49,10 @@ func TestUDPDenied(t *testing.T) {
 	closed.Close()
 	metadata := world.listenUDP(t, metadataAddr+":0")
 	env, s := newEnvironment(t, Config{}, SessionConfig{})
+	if _, err := env.dial("udp4", metadata.LocalAddr().String()); !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("metadata: %v, want EHOSTUNREACH", err)
+	}
 	for name, address := range map[string]string{
-		"metadata":      metadata.LocalAddr().String(),
 		"the host":      hostAddr + ":9",
 		"its loopback":  HostAddress + ":9",
 		"a closed port": closed.LocalAddr().String(),
