@@ -59,6 +59,10 @@ func defaults(in VariablesInput) []string {
 // reserved are the variables that nobody overrides.
 func reserved(in VariablesInput) []string {
 	v, c := in.Version, in.Version.Runs().Config
+	runtimeDir := in.Paths.Runtime
+	if runtimeDir == "" {
+		runtimeDir = "/var/runtime" // a custom runtime has none; AWS names it all the same
+	}
 	vars := []string{
 		"_HANDLER=" + c.Handler,
 		"AWS_REGION=" + v.Key.Region,
@@ -75,7 +79,7 @@ func reserved(in VariablesInput) []string {
 		"AWS_SESSION_TOKEN=" + in.Credentials.SessionToken,
 		"AWS_LAMBDA_RUNTIME_API=" + in.RuntimeAPI,
 		"LAMBDA_TASK_ROOT=" + in.Paths.Task,
-		"LAMBDA_RUNTIME_DIR=" + in.Paths.Runtime,
+		"LAMBDA_RUNTIME_DIR=" + runtimeDir,
 		"_AWS_XRAY_DAEMON_ADDRESS=169.254.100.1",
 		"_AWS_XRAY_DAEMON_PORT=2000",
 	}
