@@ -99,6 +99,7 @@ func (b *Box) open() error {
 	c := &configuration{
 		mounts: mounts, who: b.provider.identity(sh.user), maxProcesses: b.spec.MaxProcesses,
 	}
+	sh.serve(b.spec.ID)
 	err = sh.configure(c, b.spec.MemoryMB)
 	b.reading.Go(func() {
 		sh.control.read(b.exited)

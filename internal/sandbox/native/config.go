@@ -1,6 +1,21 @@
 package native
 
-import "log/slog"
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/lambhq/lamb/internal/sandbox/relay"
+)
+
+// The networks that a sandbox may have.
+const (
+	// NetworkPrivate is a network of its own, with a way out that lamb's
+	// policy controls.
+	NetworkPrivate = "private"
+	// NetworkNone is loopback and the Runtime API.
+	NetworkNone = "none"
+)
 
 // Defaults of Config.
 const (
@@ -24,6 +39,14 @@ type Config struct {
 	// FirstUID and UIDs are the range of users and groups, one for each
 	// sandbox, when lamb is root; zero means the defaults.
 	FirstUID, UIDs int
+	// Network is NetworkPrivate or NetworkNone. Empty means private where this
+	// host allows it, else none; the fingerprint tells which.
+	Network string
+	// Policy is what may be reached by a private network.
+	Policy relay.Policy
+	// LambdaAPI opens a connection to the Lambda API for the sandbox of this
+	// ID, when that connects to Policy.LambdaPort of the host; nil refuses.
+	LambdaAPI func(ctx context.Context, id string) (net.Conn, error)
 	// Logger receives what nobody can be told otherwise; nil discards.
 	Logger *slog.Logger
 }

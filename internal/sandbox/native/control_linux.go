@@ -121,7 +121,7 @@ var errEnded = fmt.Errorf("its first process has ended: %w", sandbox.ErrClosed)
 // receive waits for one report, with the descriptors that come with it. It is
 // for the time before read is running. s is what process 1 is running.
 func (c *control) receive(s *script) (report, []int, error) {
-	buf, oob := make([]byte, 256), make([]byte, unix.CmsgSpace(8))
+	buf, oob := make([]byte, 256), make([]byte, unix.CmsgSpace(4*maxHanded))
 	n, oobn, _, _, err := c.conn.ReadMsgUnix(buf, oob)
 	if err != nil || n == 0 {
 		return nil, nil, errEnded

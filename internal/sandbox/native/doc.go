@@ -28,7 +28,10 @@
 // user namespace. As an ordinary user there is one, with that user in it.
 // Both are the same code otherwise.
 //
+// The network is the sandbox's own. Where the host allows it there is a way
+// out, which package relay owns: process 1 opens the sockets that it needs
+// while it still may, and lamb does the rest from outside (network_linux.go).
+//
 // What native does not do: it shares the host's kernel, /usr and /bin with
-// every function (readable), limits /tmp only by the disk, and gives no
-// network but the own loopback.
+// every function (readable), and limits /tmp only by the disk.
 package native

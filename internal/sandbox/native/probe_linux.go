@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -71,13 +72,13 @@ func hint(err error, rootless bool) string {
 // fingerprint writes down what is in force.
 func (p *Provider) fingerprint() {
 	g := p.groups
+	network, noNetwork := p.network()
 	p.print = sandbox.Fingerprint{
-		Name: "native", Isolation: true, Network: "none",
+		Name: "native", Isolation: true, Network: network,
 		Memory: g.has("memory"), CPU: g.has("cpu"), Processes: true, Freeze: true,
-		Missing: append([]string{
+		Missing: slices.Concat([]string{
 			"The size of /tmp is not limited: this needs project quotas of the file system, which lamb does not use.",
-			"Functions have no network but their own loopback.",
-		}, g.missing...),
+		}, noNetwork, g.missing),
 	}
 	if p.rootless {
 		p.print.Missing = append(p.print.Missing,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
 	"github.com/lambhq/lamb/internal/sandbox/output"
+	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
 // Provider makes native sandboxes.
@@ -32,6 +34,11 @@ type Provider struct {
 	pool     *pool
 	buffers  *output.Buffers
 	print    sandbox.Fingerprint
+
+	private   bool         // sandboxes have a private network
+	relay     *relay.Relay // nil without
+	noNetwork error        // why they have none although it was wanted
+	lambdaAPI func(context.Context, string) (net.Conn, error)
 
 	lastShell atomic.Uint64
 	endings   chan struct{} // holds an element for each shell that is being ended
@@ -62,7 +69,7 @@ func New(cfg Config) (*Provider, error) {
 	p := &Provider{
 		log: cfg.Logger, rootless: os.Geteuid() != 0,
 		buffers: output.NewBuffers(), boxes: map[string]*Box{},
-		endings: make(chan struct{}, maxEndings),
+		endings: make(chan struct{}, maxEndings), lambdaAPI: cfg.LambdaAPI,
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -104,7 +111,7 @@ func (p *Provider) open(cfg Config) error {
 	}
 	p.groups = openGroups(name)
 	p.spawner = newSpawner(min(4, runtime.NumCPU()))
-	if err := p.try(); err != nil {
+	if err := p.openNetwork(cfg); err != nil {
 		return err
 	}
 	p.fingerprint()
@@ -205,6 +212,9 @@ func (p *Provider) close() error {
 	}
 	wg.Wait()
 	errs = append(errs, p.pool.close())
+	if p.relay != nil {
+		errs = append(errs, p.relay.Close())
+	}
 	if p.spawner != nil {
 		p.spawner.close()
 	}

@@ -26,6 +26,11 @@ func makeRoot(dir string, who identity, perShell bool) (*rootPlan, error) {
 	return b.plan, b.err
 }
 
+// write writes a file into the root, before any sandbox has it.
+func (plan *rootPlan) write(name, content string) error {
+	return writeFile(filepath.Join(plan.skeleton, name), content)
+}
+
 // maxStores bounds the folders that a shell is prepared for; each has a letter.
 const maxStores = 16
 
@@ -79,10 +84,8 @@ func (b *rootBuilder) bindFolder(from, to string) {
 // etc is generated, apart from what programs need of the host's: certificates,
 // the loader's cache, and where alternatives lead.
 func (b *rootBuilder) etc(who identity, perShell bool) {
-	b.file("etc/hosts", "127.0.0.1 localhost "+hostName+"\n::1 localhost ip6-localhost ip6-loopback\n")
 	b.file("etc/hostname", hostName+"\n")
 	b.file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n")
-	b.file("etc/resolv.conf", "options timeout:1 attempts:1\n")
 	for name, content := range accounts(who) {
 		if perShell {
 			content = "" // a mount point

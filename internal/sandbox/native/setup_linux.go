@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
 // RuntimePort is where lamb listens inside every sandbox.
@@ -38,6 +40,8 @@ type shellPlan struct {
 	tmp    string   // the host folder that becomes /tmp
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
+
+	private bool // it has a private network
 }
 
 // attributes appends a mount_setattr: flags for a mount and those below it.
@@ -60,7 +64,8 @@ func (s *script) bind(b bind, flags uint64) {
 const readOnlyTree = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
 
 // setup is a shell's first script: it makes everything that does not depend
-// on the function and reports with the listener and the root.
+// on the function and reports with the listener, the root and the sockets of
+// the private network.
 func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s := m.newScript()
 	s.process()
@@ -72,8 +77,13 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s.mounts(root, shell)
 	s.network()
 	s.call("open /", unix.SYS_OPENAT, unix.AT_FDCWD, s.text("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	handed := 2
+	if shell.private {
+		s.openRelay()
+		handed += relay.Sockets
+	}
 	s.call("seccomp", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, m.base.filters[0])
-	s.hand(fdReceived+1, fdReceived+2)
+	s.hand(handed)
 	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdReceived, ^uint32(0), 0)
 	s.jump(m.base.park)
 	return s
@@ -178,14 +188,19 @@ func inet(b []byte, ip [4]byte, port uint16) {
 	copy(b[4:], ip[:])
 }
 
-// hand reports that the script is done and passes two descriptors.
-func (s *script) hand(first, second int) {
-	control := make([]byte, unix.CmsgSpace(8))
-	binary.NativeEndian.PutUint64(control, uint64(unix.CmsgLen(8)))
+// maxHanded is how many descriptors a script passes at most.
+const maxHanded = 2 + relay.Sockets
+
+// hand reports that the script is done and passes descriptors: those after the
+// helper socket, n of them.
+func (s *script) hand(n int) {
+	control := make([]byte, unix.CmsgSpace(4*n))
+	binary.NativeEndian.PutUint64(control, uint64(unix.CmsgLen(4*n)))
 	binary.NativeEndian.PutUint32(control[8:], unix.SOL_SOCKET)
 	binary.NativeEndian.PutUint32(control[12:], unix.SCM_RIGHTS)
-	binary.NativeEndian.PutUint32(control[16:], uint32(first))
-	binary.NativeEndian.PutUint32(control[20:], uint32(second))
+	for i := range n {
+		binary.NativeEndian.PutUint32(control[16+4*i:], uint32(fdReceived+1+i))
+	}
 	iov := s.words(s.words(reportDone, 0), 16)
 	msg := s.words(0, 0, iov, 1, s.bytes(control), len(control), 0)
 	s.call("report", unix.SYS_SENDMSG, fdControl, msg, unix.MSG_NOSIGNAL)

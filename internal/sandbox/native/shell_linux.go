@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
 // imagePath is the image in a process that is about to become process 1.
@@ -35,7 +36,9 @@ type shell struct {
 	control  *control
 	pid      int // of process 1, on the host
 	listener net.Listener
-	root     *os.File // "/" inside, O_PATH
+	root     *os.File       // "/" inside, O_PATH
+	inlet    *relay.Inlet   // nil without a private network
+	session  *relay.Session // serves the inlet, once it is a sandbox's
 
 	endOnce sync.Once
 	endErr  error // valid after endOnce
@@ -80,7 +83,7 @@ func (sh *shell) makeFolder() (*shellPlan, error) {
 		return nil, err
 	}
 	files, err := sh.provider.userFiles(sh.user)
-	return &shellPlan{tmp: dir, files: files, stores: sh.stores}, err
+	return &shellPlan{tmp: dir, files: files, stores: sh.stores, private: sh.provider.private}, err
 }
 
 // spawn starts process 1, in namespaces of its own.
@@ -103,7 +106,7 @@ func (sh *shell) spawn() error {
 		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: who.uid, HostID: os.Geteuid(), Size: 1}}
 		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: who.gid, HostID: os.Getegid(), Size: 1}}
 		// Executing a program as another user than 0 drops all others.
-		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP}
+		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_SETPCAP}
 	}
 	if fd, ok := sh.group.fd(); ok {
 		sys.UseCgroupFD, sys.CgroupFD = true, fd
@@ -133,8 +136,12 @@ func (sh *shell) setup(plan *shellPlan) error {
 		return err
 	}
 	_, fds, err := sh.control.receive(s)
-	if err == nil && len(fds) != 2 {
-		err = errors.New("it has not passed its listener")
+	want := 2
+	if plan.private {
+		want = maxHanded
+	}
+	if err == nil && len(fds) != want {
+		err = fmt.Errorf("it has passed %d descriptors, not %d", len(fds), want)
 	}
 	if err != nil {
 		for _, fd := range fds {
@@ -146,7 +153,15 @@ func (sh *shell) setup(plan *shellPlan) error {
 	defer listener.Close()
 	sh.root = os.NewFile(uintptr(fds[1]), "root")
 	if sh.listener, err = net.FileListener(listener); err != nil {
+		for _, fd := range fds[2:] {
+			unix.Close(fd)
+		}
 		return err
+	}
+	if plan.private {
+		if sh.inlet, err = relay.Setup(fds[2:]); err != nil {
+			return err
+		}
 	}
 	sh.group.resetPeak()
 	return nil
@@ -204,6 +219,7 @@ func (sh *shell) remove() error {
 	if sh.control != nil {
 		sh.control.conn.Close()
 	}
+	errs = append(errs, sh.disconnect())
 	if sh.listener != nil {
 		if err := sh.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
