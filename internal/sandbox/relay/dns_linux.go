@@ -77,6 +77,10 @@ func (s *Session) resolve(query []byte, exchange func(context.Context, netip.Add
 	if answer := ownAnswer(query, q, s.relay.name); answer != nil {
 		return answer
 	}
+	if err := s.relay.take(); err != nil {
+		return makeAnswer(query, q, rcodeServFail, netip.Addr{})
+	}
+	defer s.relay.give()
 	for _, server := range s.relay.resolvers.current() {
 		ctx, cancel := context.WithTimeout(s.ctx, queryTimeout)
 		answer, err := exchange(ctx, server, query)

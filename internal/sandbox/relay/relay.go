@@ -45,9 +45,9 @@ type Limits struct {
 	// queries that wait for an answer. More connections wait to be accepted,
 	// the longest idle flow makes room, and queries are dropped.
 	Connections, Dials, Flows, Queries int
-	// TotalConnections is for all sandboxes; more are reset. A connection
-	// holds up to six descriptors, so the default is lower where few files
-	// may be open.
+	// TotalConnections is for all sandboxes, with their flows and queries;
+	// more are refused. A connection holds up to six descriptors, so the
+	// default is lower where few files may be open.
 	TotalConnections int
 	// DialTimeout ends an attempt to connect.
 	DialTimeout time.Duration

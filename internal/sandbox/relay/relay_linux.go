@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -19,7 +20,7 @@ type Relay struct {
 	log       *slog.Logger
 	routes    *routes
 	resolvers *resolvers
-	total     chan struct{} // an element for each connection
+	total     chan struct{} // an element for each connection, flow and query under way
 	buffers   sync.Pool     // *[]byte, of datagramSize
 }
 
@@ -72,6 +73,22 @@ func (r *Relay) Close() error {
 	r.routes.close()
 	return nil
 }
+
+// errTotal: Limits.TotalConnections is reached.
+var errTotal = errors.New("too many connections of all sandboxes")
+
+// take counts a connection among those of all sandboxes; give undoes it.
+func (r *Relay) take() error {
+	select {
+	case r.total <- struct{}{}:
+		return nil
+	default:
+		r.log.Debug(errTotal.Error(), "limit", cap(r.total)) // a function could fill the log
+		return errTotal
+	}
+}
+
+func (r *Relay) give() { <-r.total }
 
 // Session serves one namespace.
 type Session struct {

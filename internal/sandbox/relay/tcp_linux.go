@@ -46,14 +46,11 @@ func (s *Session) acceptTCP() {
 // serveTCP serves a connection from inside; its local address is where the
 // program wanted to connect.
 func (s *Session) serveTCP(inside *net.TCPConn) {
-	select {
-	case s.relay.total <- struct{}{}:
-		defer func() { <-s.relay.total }()
-	default:
-		s.log.Warn("too many connections of all sandboxes: one was reset", "limit", cap(s.relay.total))
+	if err := s.relay.take(); err != nil {
 		reset(inside)
 		return
 	}
+	defer s.relay.give()
 	stop := context.AfterFunc(s.ctx, func() { reset(inside) })
 	defer stop()
 	dst := inside.LocalAddr().(*net.TCPAddr).AddrPort()

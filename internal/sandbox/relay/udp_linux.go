@@ -135,8 +135,12 @@ func (s *Session) forward(datagram []byte, key flowKey) {
 // openFlow makes a flow, in the place of the one that was idle longest when
 // there are too many.
 func (s *Session) openFlow(key flowKey, to netip.AddrPort) (*flow, error) {
+	if err := s.relay.take(); err != nil {
+		return nil, err
+	}
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
 	if err != nil {
+		s.relay.give()
 		return nil, err
 	}
 	f := &flow{conn: conn}
@@ -183,6 +187,7 @@ func (t *flows) count() int {
 func (s *Session) serveFlow(key flowKey, f *flow) {
 	stop := context.AfterFunc(s.ctx, func() { f.conn.Close() })
 	defer stop()
+	defer s.relay.give()
 	defer f.conn.Close()
 	defer s.flows.drop(key, f)
 	raw, err := f.conn.SyscallConn()

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"syscall"
 	"testing"
@@ -102,5 +103,32 @@ func TestFlows(t *testing.T) {
 		case <-deadline:
 			t.Fatalf("%d flows never end", s.flows.count())
 		}
+	}
+}
+
+// TestFlowLimitOfAll: a flow too many is refused, and none is counted twice.
+func TestFlowLimitOfAll(t *testing.T) {
+	world := newWorld(t)
+	server := world.listenUDP(t, worldAddr+":0")
+	env, s := newEnvironment(t, Config{Limits: Limits{TotalConnections: 1}}, SessionConfig{})
+	send := func() net.Conn {
+		conn := mustDial(t, env, "udp4", server.LocalAddr().String())
+		if _, err := conn.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	send()
+	if _, _, err := server.ReadFrom(make([]byte, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := send().Read(make([]byte, 8)); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("beyond the limit: %v, want ECONNREFUSED", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.relay.total); n != 0 {
+		t.Errorf("%d are counted after the end", n)
 	}
 }

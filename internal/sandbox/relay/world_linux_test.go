@@ -78,7 +78,7 @@ func namespaces(flags uintptr) *syscall.SysProcAttr {
 type netns struct{ file *os.File }
 
 // newNetns makes one.
-func newNetns(t *testing.T) *netns {
+func newNetns(t testing.TB) *netns {
 	t.Helper()
 	n := &netns{}
 	err := onThread(func() (err error) {
@@ -115,6 +115,12 @@ func (n *netns) do(f func() error) error {
 	})
 }
 
+// enterForGood takes the calling goroutine inside; its thread ends with it.
+func (n *netns) enterForGood() error {
+	runtime.LockOSThread()
+	return unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET)
+}
+
 // dial connects from inside.
 func (n *netns) dial(network, address string) (conn net.Conn, err error) {
 	err = n.do(func() (err error) {
@@ -125,7 +131,7 @@ func (n *netns) dial(network, address string) (conn net.Conn, err error) {
 }
 
 // listen listens inside.
-func (n *netns) listen(t *testing.T, address string) net.Listener {
+func (n *netns) listen(t testing.TB, address string) net.Listener {
 	t.Helper()
 	var l net.Listener
 	err := n.do(func() (err error) {
@@ -140,7 +146,7 @@ func (n *netns) listen(t *testing.T, address string) net.Listener {
 }
 
 // listenUDP opens a UDP socket inside.
-func (n *netns) listenUDP(t *testing.T, address string) *net.UDPConn {
+func (n *netns) listenUDP(t testing.TB, address string) *net.UDPConn {
 	t.Helper()
 	var c net.PacketConn
 	err := n.do(func() (err error) {
@@ -155,7 +161,7 @@ func (n *netns) listenUDP(t *testing.T, address string) *net.UDPConn {
 }
 
 // newWorld connects the tests' host with a world.
-func newWorld(t *testing.T) *netns {
+func newWorld(t testing.TB) *netns {
 	t.Helper()
 	needNamespace(t)
 	n := newNetns(t)
@@ -180,7 +186,7 @@ func newWorld(t *testing.T) *netns {
 	return n
 }
 
-func needNamespace(t *testing.T) {
+func needNamespace(t testing.TB) {
 	t.Helper()
 	if why := os.Getenv(inNamespace); why != "yes" {
 		t.Skip(why)
@@ -188,7 +194,7 @@ func needNamespace(t *testing.T) {
 }
 
 // ip runs the program, in the calling thread's namespace.
-func ip(t *testing.T, args ...string) {
+func ip(t testing.TB, args ...string) {
 	t.Helper()
 	program, err := exec.LookPath("ip")
 	if err != nil {
@@ -200,7 +206,7 @@ func ip(t *testing.T, args ...string) {
 }
 
 // newInlet sets a new namespace up.
-func newInlet(t *testing.T) (*netns, *Inlet) {
+func newInlet(t testing.TB) (*netns, *Inlet) {
 	t.Helper()
 	n := newNetns(t)
 	var fds []int
@@ -218,7 +224,7 @@ func newInlet(t *testing.T) (*netns, *Inlet) {
 }
 
 // newEnvironment is a served namespace.
-func newEnvironment(t *testing.T, cfg Config, session SessionConfig) (*netns, *Session) {
+func newEnvironment(t testing.TB, cfg Config, session SessionConfig) (*netns, *Session) {
 	t.Helper()
 	r, err := New(cfg)
 	if err != nil {
@@ -236,7 +242,7 @@ func newEnvironment(t *testing.T, cfg Config, session SessionConfig) (*netns, *S
 
 // echoTCP answers every connection with what it sends, until the listener is
 // closed; the channel has an element for each.
-func echoTCP(t *testing.T, l net.Listener) <-chan struct{} {
+func echoTCP(t testing.TB, l net.Listener) <-chan struct{} {
 	t.Helper()
 	accepted := make(chan struct{}, 1000)
 	go func() {
