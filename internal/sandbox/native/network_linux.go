@@ -101,6 +101,21 @@ func (sh *shell) disconnect() error {
 	return nil
 }
 
+// explainNetwork says why there is no private network, and what would help.
+func (p *Provider) explainNetwork() string {
+	text := p.noNetwork.Error()
+	if u, ok := errors.AsType[*Unavailable](p.noNetwork); ok {
+		text = u.Step // the rest is about having no sandbox at all
+	}
+	switch {
+	case errors.Is(p.noNetwork, relay.ErrNoTPROXY):
+		text += "; load the modules nf_tables and nft_tproxy (`sudo modprobe nft_tproxy`)"
+	case !p.rootless && errors.Is(p.noNetwork, unix.EPERM):
+		text += "; give lamb's container CAP_NET_ADMIN and CAP_NET_RAW"
+	}
+	return text
+}
+
 // network says what is in force, and why if it is not what it could be.
 func (p *Provider) network() (name string, missing []string) {
 	switch {
@@ -108,7 +123,7 @@ func (p *Provider) network() (name string, missing []string) {
 		return NetworkPrivate, nil
 	case p.noNetwork != nil:
 		return NetworkNone, []string{
-			"Functions have no network but their own loopback, because a private one does not work here: " + p.noNetwork.Error() + ".",
+			"Functions have no network but their own loopback, because a private one does not work here: " + p.explainNetwork() + ".",
 		}
 	}
 	return NetworkNone, []string{"Functions have no network but their own loopback: so it was asked for."}

@@ -22,6 +22,9 @@ const (
 // ErrUnsupported: this platform has no network namespaces.
 var ErrUnsupported = errors.New("private networks need Linux")
 
+// ErrNoTPROXY: the kernel lacks what Setup needs of nftables.
+var ErrNoTPROXY = errors.New("the kernel has no TPROXY for nftables")
+
 // Config configures New.
 type Config struct {
 	// Policy is what sandboxes may reach; its Own is set by New when nil.

@@ -92,7 +92,7 @@ func Setup(fds []int) (_ *Inlet, err error) {
 	}
 	if err := filter().run(fds[socketFilter]); err != nil {
 		if missingFilter(err) {
-			err = fmt.Errorf("the kernel has no TPROXY for nftables (module nft_tproxy): %w", err)
+			err = fmt.Errorf("%w: %w", ErrNoTPROXY, err)
 		}
 		return nil, err
 	}
