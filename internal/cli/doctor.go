@@ -81,7 +81,7 @@ func examineSandbox(w io.Writer, kind server.Sandbox) bool {
 		return false
 	}
 	defer os.RemoveAll(dir)
-	p, err := server.OpenSandboxes(kind, filepath.Join(dir, "sandboxes"), nil, slog.New(slog.DiscardHandler))
+	p, err := server.OpenSandboxes(server.SandboxConfig{Kind: kind, WorkDir: filepath.Join(dir, "sandboxes"), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Fprintf(w, "%-9s does not work: %v\n", kind, err)
 		return false

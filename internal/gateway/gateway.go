@@ -140,6 +140,8 @@ func (g *Gateway) route(rq *request) {
 		rq.fail(api.NewAccessDenied("Lamb does not answer to this Host, only to loopback addresses, localhost, *.localhost, %s and the hosts that it is configured with.", InternalHost))
 	case fromWebPage(rq.r):
 		rq.fail(api.NewAccessDenied("Lamb does not answer to web pages: the request has an Origin or comes from another site."))
+	case isOperatorPath(rq.r.URL.Path) && environmentOf(rq.r.Context()) != "":
+		rq.fail(api.NewAccessDenied("Functions may call the Lambda API here, and nothing else."))
 	case isOperatorPath(rq.r.URL.Path):
 		g.serveOperator(rq)
 	default:

@@ -107,10 +107,11 @@ func (g *Gateway) identify(r *http.Request) (signer, error) {
 		Account:   auth.Account(sig.AccessKeyID, g.cfg.Account),
 		Region:    sig.Region,
 	}}
-	if !auth.LooksMinted(sig.AccessKeyID) {
+	inside := environmentOf(r.Context())
+	if inside == "" && !auth.LooksMinted(sig.AccessKeyID) {
 		return s, nil
 	}
-	if s.credentials, s.owner, s.minted = g.cfg.Keyring.Lookup(sig.AccessKeyID); !s.minted {
+	if s.credentials, s.owner, s.minted = g.cfg.Keyring.Lookup(sig.AccessKeyID); !s.minted || inside != "" && s.owner.Environment != inside {
 		return signer{}, auth.ErrUnknownKey
 	}
 	s.scope.Account = s.owner.Account

@@ -43,6 +43,13 @@ type Config struct {
 	Access auth.Access
 	// Sandbox chooses how functions run; SandboxAuto when empty.
 	Sandbox Sandbox
+	// Network is the native sandbox's: "private", "none", or empty for what
+	// this host allows.
+	Network string
+	// HostPorts are the ports of this machine that functions in a private
+	// network reach as host.lamb.internal: "all", "none" or a list such as
+	// "5432,8000-8099"; empty means all if lamb listens on loopback, else none.
+	HostPorts string
 	// RequireIsolation makes Start fail where functions are not isolated.
 	RequireIsolation bool
 	// Interpreters and SDKDir: see runtimes.Options.

@@ -1,16 +1,20 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/lambhq/lamb/internal/gateway"
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/native"
 	"github.com/lambhq/lamb/internal/sandbox/process"
+	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
 // Sandbox names a way to run functions.
@@ -18,8 +22,8 @@ type Sandbox string
 
 // The sandboxes.
 const (
-	// SandboxAuto takes process: native has no way out to the network yet, so
-	// nobody gets it without asking.
+	// SandboxAuto takes process: native is young, so nobody gets it without
+	// asking.
 	SandboxAuto Sandbox = "auto"
 	// SandboxNative isolates functions with Linux's namespaces.
 	SandboxNative Sandbox = "native"
@@ -39,14 +43,32 @@ func ParseSandbox(s string) (Sandbox, error) {
 // readyShells is how many native sandboxes are prepared ahead.
 const readyShells = 8
 
-// OpenSandboxes opens the provider of a kind of sandboxes, which keeps them in
-// workDir. stores are the folders where code lies; sandboxes that are prepared
-// ahead serve functions from there. The caller closes it.
-func OpenSandboxes(kind Sandbox, workDir string, stores []string, log *slog.Logger) (sandbox.Provider, error) {
-	if kind != SandboxNative {
-		return process.New(process.Config{WorkDir: workDir, Logger: log})
+// SandboxConfig is what a provider of sandboxes is opened with.
+type SandboxConfig struct {
+	Kind Sandbox
+	// WorkDir is where the provider keeps sandboxes.
+	WorkDir string
+	// Stores are the folders where code lies; sandboxes that are prepared
+	// ahead serve functions from there.
+	Stores []string
+	// Network is native's: "private", "none", or empty for what works.
+	Network string
+	// Policy is what a private network may reach, LambdaAPI its way to lamb;
+	// see native.Config.
+	Policy    relay.Policy
+	LambdaAPI func(ctx context.Context, environment string) (net.Conn, error)
+	Log       *slog.Logger
+}
+
+// OpenSandboxes opens a provider. The caller closes it.
+func OpenSandboxes(cfg SandboxConfig) (sandbox.Provider, error) {
+	if cfg.Kind != SandboxNative {
+		return process.New(process.Config{WorkDir: cfg.WorkDir, Logger: cfg.Log})
 	}
-	p, err := native.New(native.Config{WorkDir: filepath.Join(workDir, "native"), Ready: readyShells, Stores: stores, Logger: log})
+	p, err := native.New(native.Config{
+		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: readyShells, Stores: cfg.Stores,
+		Network: cfg.Network, Policy: cfg.Policy, LambdaAPI: cfg.LambdaAPI, Logger: cfg.Log,
+	})
 	var missing *native.Unavailable
 	if errors.As(err, &missing) {
 		return nil, missing // in words for the operator
@@ -70,4 +92,18 @@ func interpreterStores() []string {
 		info, err := os.Stat(dir)
 		return err != nil || !info.IsDir()
 	})
+}
+
+// hostPorts are the ports of this machine's loopback that functions in a
+// private network reach as host.lamb.internal. By default that is all of them
+// as long as only this machine reaches lamb.
+func (c *Config) hostPorts() (relay.HostPorts, error) {
+	ports := c.HostPorts
+	if ports == "" {
+		ports = "none"
+		if gateway.ListenPolicy(c.Listen, false, false) == nil {
+			ports = "all"
+		}
+	}
+	return relay.ParseHostPorts(ports)
 }

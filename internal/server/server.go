@@ -40,6 +40,8 @@ import (
 	"github.com/lambhq/lamb/internal/pool"
 	"github.com/lambhq/lamb/internal/runtimes"
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/native"
+	"github.com/lambhq/lamb/internal/sandbox/relay"
 	"github.com/lambhq/lamb/internal/store"
 )
 
@@ -48,6 +50,7 @@ type Server struct {
 	cfg      Config
 	listener net.Listener
 	http     *http.Server
+	inside   *insideListener
 	served   chan error // what http.Serve returned
 	ready    atomic.Bool
 
@@ -78,7 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := gateway.ListenPolicy(cfg.Listen, cfg.Insecure, false); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, served: make(chan error, 1), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
+	s := &Server{cfg: cfg, served: make(chan error, 2), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
 	for _, open := range []func(context.Context) error{s.listen, s.openState, s.openExecution, s.openFrontDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close(context.Background()))
@@ -86,6 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.ready.Store(true)
 	go func() { s.served <- s.http.Serve(s.listener) }()
+	go func() { s.served <- s.http.Serve(s.inside) }()
 	return s, nil
 }
 
@@ -161,9 +165,17 @@ func openDir(cfg Config) (*datadir.Dir, error) {
 
 // openExecution opens what runs functions.
 func (s *Server) openExecution(context.Context) error {
-	var err error
-	stores := append(interpreterStores(), s.dir.Cache())
-	s.sandboxes, err = OpenSandboxes(s.cfg.Sandbox, s.dir.Sandboxes(), stores, s.cfg.Log)
+	ports, err := s.cfg.hostPorts()
+	if err != nil {
+		return err
+	}
+	s.inside = newInsideListener()
+	s.onClose(s.inside.Close)
+	s.sandboxes, err = OpenSandboxes(SandboxConfig{
+		Kind: s.cfg.Sandbox, WorkDir: s.dir.Sandboxes(), Stores: append(interpreterStores(), s.dir.Cache()),
+		Network: s.cfg.Network, Policy: relay.Policy{HostPorts: ports, LambdaPort: uint16(s.port())},
+		LambdaAPI: s.inside.dial, Log: s.cfg.Log,
+	})
 	if err != nil {
 		return err
 	}
@@ -182,7 +194,7 @@ func (s *Server) openExecution(context.Context) error {
 		Artifacts: s.artifacts, Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
 		Runtimes:       s.runtimes,
 		Logs:           s.console.logs,
-		LambdaEndpoint: s.URL(), OtherEndpoint: s.cfg.AWSEndpoint,
+		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.cfg.AWSEndpoint,
 		Log: s.cfg.Log,
 	})
 	poolCfg := pool.Config{
@@ -280,6 +292,17 @@ func (s *Server) URL() string {
 		host = "127.0.0.1"
 	}
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
+}
+
+func (s *Server) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
+
+// functionsURL is where functions reach the server: on its own address, or,
+// in a private network, by the way that is marked as theirs.
+func (s *Server) functionsURL() string {
+	if s.sandboxes.Fingerprint().Network == native.NetworkPrivate {
+		return "http://" + net.JoinHostPort(gateway.InternalHost, fmt.Sprint(s.port()))
+	}
+	return s.URL()
 }
 
 // Fingerprint says what isolation is in force.
