@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -194,7 +195,7 @@ func (s *Server) openExecution(context.Context) error {
 		Artifacts: s.artifacts, Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
 		Runtimes:       s.runtimes,
 		Logs:           s.console.logs,
-		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.cfg.AWSEndpoint,
+		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.otherEndpoint(),
 		Log: s.cfg.Log,
 	})
 	poolCfg := pool.Config{
@@ -303,6 +304,24 @@ func (s *Server) functionsURL() string {
 		return "http://" + net.JoinHostPort(gateway.InternalHost, fmt.Sprint(s.port()))
 	}
 	return s.URL()
+}
+
+// otherEndpoint is where functions find the other AWS services. What is on
+// this machine's loopback has another name in a private network.
+func (s *Server) otherEndpoint() string {
+	u, err := url.Parse(s.cfg.AWSEndpoint)
+	if err != nil || s.sandboxes.Fingerprint().Network != native.NetworkPrivate {
+		return s.cfg.AWSEndpoint
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && !ip.IsLoopback() {
+		return s.cfg.AWSEndpoint
+	}
+	host := gateway.InternalHost
+	if port := u.Port(); port != "" {
+		host = net.JoinHostPort(host, port)
+	}
+	u.Host = host
+	return u.String()
 }
 
 // Fingerprint says what isolation is in force.
