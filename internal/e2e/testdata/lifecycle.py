@@ -49,8 +49,11 @@ equal("status", made["ResponseMetadata"]["HTTPStatusCode"], 201)
 del made["ResponseMetadata"]
 uuid.UUID(made.pop("RevisionId"))
 assert made.pop("LastModified").endswith("+0000")
-assert made.pop("RuntimeVersionConfig")["RuntimeVersionArn"].startswith("arn:aws:lambda:us-east-1::runtime:")
-equal("the new function", made, {
+# boto3 shows only the members that its release knows (Debian's is of 2022).
+known = client.meta.service_model.operation_model("CreateFunction").output_shape.members
+if "RuntimeVersionConfig" in known:
+    assert made.pop("RuntimeVersionConfig")["RuntimeVersionArn"].startswith("arn:aws:lambda:us-east-1::runtime:")
+expected = {
     "FunctionName": NAME, "FunctionArn": ARN, "Runtime": "provided.al2023", "Role": ROLE, "Handler": "h",
     "CodeSize": len(code), "CodeSha256": base64.b64encode(hashlib.sha256(code).digest()).decode(),
     "Description": "made", "Timeout": 3, "MemorySize": 128, "Version": "$LATEST", "PackageType": "Zip",
@@ -59,7 +62,8 @@ equal("the new function", made, {
     "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/" + NAME},
     "Environment": {"Variables": {"MARK": "a"}},
     "State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating",
-})
+}
+equal("the new function", made, {k: v for k, v in expected.items() if k in known})
 wait("function_active_v2")
 wait("function_exists")
 
