@@ -418,6 +418,14 @@ func TestClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer outside.Close()
+		// A byte through both: before it, the relay may still be dialling, and
+		// a dial that is given up ends without a reset.
+		if _, err := inside.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := outside.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
 		udp, err := env.dial("udp4", silent.LocalAddr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -447,7 +455,10 @@ func TestClose(t *testing.T) {
 	for range 5 {
 		once()
 	}
-	if after := openFiles(t); after > before {
+	// Package net keeps a pipe for each splice at work, and may have made one
+	// more in each direction; what leaks in every round is more than that.
+	const pipes = 4
+	if after := openFiles(t); after > before+pipes {
 		t.Errorf("%d files are open, %d before", after, before)
 	}
 }

@@ -67,25 +67,29 @@ func (s *Session) serveTCP(inside *net.TCPConn) {
 		}
 		stop := context.AfterFunc(s.ctx, func() { reset(outside) })
 		defer stop()
-		join(inside, outside)
+		join(s.ctx, inside, outside)
 	default:
 		reset(inside)
 	}
 }
 
 // join passes bytes both ways until both directions have ended. The end of one
-// is passed on and leaves the other open; an error resets both.
-func join(a, b net.Conn) {
+// is passed on and leaves the other open; an error resets both, and so does the
+// end of ctx: what a session cuts off must not look complete.
+func join(ctx context.Context, a, b net.Conn) {
 	var both sync.WaitGroup
-	both.Go(func() { pass(a, b) })
-	pass(b, a)
+	both.Go(func() { pass(ctx, a, b) })
+	pass(ctx, b, a)
 	both.Wait()
 	a.Close()
 	b.Close()
 }
 
-func pass(to, from net.Conn) {
+func pass(ctx context.Context, to, from net.Conn) {
 	_, err := io.Copy(to, from) // splice(2) between TCP connections
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err == nil {
 		err = closeWrite(to)
 	}
