@@ -254,10 +254,13 @@ func TestSupervisorLeaks(t *testing.T) {
 	}
 	cycle()
 	before := openFiles(t, p.supervisorPid())
-	for range 10 {
+	const rounds = 10
+	for range rounds {
 		cycle()
 	}
-	if after := openFiles(t, p.supervisorPid()); after > before {
+	// A request may be at work at either look, with a few files of its own; what
+	// leaks in every round is at least one for each.
+	if after := openFiles(t, p.supervisorPid()); after >= before+rounds {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 	fs := newProcfs()
