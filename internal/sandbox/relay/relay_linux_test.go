@@ -490,7 +490,7 @@ func TestSetupErrors(t *testing.T) {
 	if _, err := Setup(fds); !errors.Is(err, syscall.EEXIST) {
 		t.Errorf("a second time: %v, want EEXIST", err)
 	}
-	if after := openFiles(t); after != before {
+	if after := openFiles(t); after > before {
 		t.Errorf("%d files are open, %d before", after, before)
 	}
 }
