@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
@@ -33,6 +34,7 @@ type lamb struct {
 	PID            int
 	stdout, stderr *output
 
+	calls  *http.Client // of all SDK clients: each its own would keep a connection each
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended and err is set
 	err    error         // what exec.Cmd.Wait said
@@ -63,7 +65,10 @@ func tail(s string) string { return s[max(0, len(s)-8<<10):] }
 
 // launch runs lamb serve and waits until it is ready.
 func launch(command, home string, args []string) (*lamb, error) {
-	l := &lamb{stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{})}
+	l := &lamb{
+		stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}),
+		calls: &http.Client{Transport: awshttp.NewBuildableClient().GetTransport()},
+	}
 	l.cmd = exec.Command(command, append([]string{"serve"}, args...)...)
 	l.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, ofLamb}
 	if kind := os.Getenv("LAMB_TEST_SANDBOX"); kind != "" {
@@ -100,6 +105,7 @@ func launch(command, home string, args []string) (*lamb, error) {
 func (l *lamb) kill() {
 	_ = l.cmd.Process.Kill() // it may have ended
 	<-l.exited
+	l.calls.CloseIdleConnections()
 }
 
 // terminate asks lamb to end.
@@ -150,6 +156,7 @@ func (l *lamb) client(options ...func(*lambda.Options)) *lambda.Client {
 	return lambda.New(lambda.Options{
 		Region:       "us-east-1",
 		BaseEndpoint: aws.String(l.URL),
+		HTTPClient:   l.calls,
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "the-caller's-secret-key", ""),
 		Retryer:      aws.NopRetryer{},
 	}, options...)
