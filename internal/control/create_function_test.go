@@ -89,7 +89,7 @@ func TestCreateFunctionShowsWhatItWasGiven(t *testing.T) {
 		in.KMSKeyArn = new("arn:aws:kms:us-east-1:123456789012:key/1")
 		in.Code.SourceKMSKeyArn = new("arn:aws:kms:us-east-1:123456789012:key/2")
 		in.TracingConfig = &api.TracingConfig{Mode: new("Active")}
-		in.Tags = map[string]string{"team": "a"}
+		in.Tags = map[string]string{"team": "a", "aws": "no prefix", "flaws:": "nor this"}
 		in.Layers = []string{}
 		in.FileSystemConfigs = []api.FileSystemConfig{{Arn: new("arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-1"), LocalMountPath: new("/mnt/x")}}
 		in.Architectures = []string{"arm64"}
@@ -126,7 +126,7 @@ func TestCreateFunctionShowsWhatItWasGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"team": "a"}, fn.Tags); diff != "" {
+	if diff := cmp.Diff(map[string]string{"team": "a", "aws": "no prefix", "flaws:": "nor this"}, fn.Tags); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 	if got := api.Value(fn.Code.SourceKMSKeyArn); got != "arn:aws:kms:us-east-1:123456789012:key/2" {
@@ -224,11 +224,13 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		"tenancy": {func(in *api.CreateFunctionRequest) {
 			in.TenancyConfig = &api.TenancyConfig{TenantIsolationMode: new("PER_TENANT")}
 		}, invalid, "TenancyConfig is not supported: this installation does not isolate tenants."},
-		"publish to":       {func(in *api.CreateFunctionRequest) { in.PublishTo = new("LATEST_PUBLISHED") }, invalid, "PublishTo is not supported: this installation has no managed instances."},
-		"too many tags":    {func(in *api.CreateFunctionRequest) { in.Tags = manyTags(51) }, invalid, "Number of tags exceeds resource tag limit."},
-		"endless tag":      {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{"k": strings.Repeat("v", 257)} }, invalid, "The value of a tag must have at most 256 characters."},
-		"endless tag key":  {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{strings.Repeat("k", 129): ""} }, invalid, "The key of a tag must have 1 to 128 characters."},
-		"settings as well": {func(in *api.CreateFunctionRequest) { in.MemorySize = new(10241) }, invalid, "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240"},
+		"publish to":        {func(in *api.CreateFunctionRequest) { in.PublishTo = new("LATEST_PUBLISHED") }, invalid, "PublishTo is not supported: this installation has no managed instances."},
+		"too many tags":     {func(in *api.CreateFunctionRequest) { in.Tags = manyTags(51) }, invalid, "Number of tags exceeds resource tag limit."},
+		"endless tag":       {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{"k": strings.Repeat("v", 257)} }, invalid, "The value of a tag must have at most 256 characters."},
+		"reserved tag":      {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{"aws:cloudformation:stack": "s"} }, invalid, "aws: prefixed tag key names are not allowed for external use."},
+		"reserved, shouted": {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{"AWS:": ""} }, invalid, "aws: prefixed tag key names are not allowed for external use."},
+		"endless tag key":   {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{strings.Repeat("k", 129): ""} }, invalid, "The key of a tag must have 1 to 128 characters."},
+		"settings as well":  {func(in *api.CreateFunctionRequest) { in.MemorySize = new(10241) }, invalid, "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -21,6 +21,7 @@ func TestDeleteFunction(t *testing.T) {
 	}
 	refuse("$LATEST", "InvalidParameterValueException", "$LATEST version cannot be deleted without deleting the function.")
 	refuse("live", "InvalidParameterValueException", "Deletion of aliases is not currently supported.")
+	refuse("$latest", "ResourceNotFoundException", "Function not found: "+arnBase+"fn:$latest")
 	refuse("$LATEST.PUBLISHED", "ResourceNotFoundException", "Function not found: "+arnBase+"fn:$LATEST.PUBLISHED")
 
 	b.delete("fn", "99") // was never there
@@ -36,7 +37,9 @@ func TestDeleteFunction(t *testing.T) {
 
 	b.delete("fn", "")
 	wantError(t, get("$LATEST"), "ResourceNotFoundException", "Function not found: "+arnBase+"fn:$LATEST")
+	// With no function at all the ARN has no qualifier, whatever was asked for.
 	refuse("1", "ResourceNotFoundException", "Function not found: "+arnBase+"fn")
+	refuse("$latest", "ResourceNotFoundException", "Function not found: "+arnBase+"fn")
 	_, err := b.ctl.DeleteFunction(b.caller(), &api.DeleteFunctionRequest{FunctionName: new("fn")})
 	wantError(t, err, "ResourceNotFoundException", "Function not found: "+arnBase+"fn")
 }

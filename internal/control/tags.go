@@ -2,6 +2,7 @@ package control
 
 import (
 	"maps"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -22,6 +23,9 @@ func newTags(tags map[string]string) (map[string]string, error) {
 		if n := utf8.RuneCountInString(key); n == 0 || n > maxTagKeyLen {
 			return nil, invalidParameter("The key of a tag must have 1 to 128 characters.")
 		}
+		if hasReservedPrefix(key) {
+			return nil, invalidParameter("aws: prefixed tag key names are not allowed for external use.")
+		}
 		if utf8.RuneCountInString(value) > maxTagValueLen {
 			return nil, invalidParameter("The value of a tag must have at most 256 characters.")
 		}
@@ -30,4 +34,11 @@ func newTags(tags map[string]string) (map[string]string, error) {
 		return nil, nil
 	}
 	return maps.Clone(tags), nil
+}
+
+// hasReservedPrefix tells whether a tag's key is one of those that only AWS
+// itself sets; the case of its letters does not matter.
+func hasReservedPrefix(key string) bool {
+	const reserved = "aws:"
+	return len(key) >= len(reserved) && strings.EqualFold(key[:len(reserved)], reserved)
 }

@@ -7,6 +7,12 @@
 // briefly: otherwise a client that calls one after the other would start a
 // second environment for nothing. Else it starts a new one, in the caller's
 // goroutine.
+//
+// An invocation counts against the account's limit until its runtime asks for
+// the next one, which is after its caller was answered. So an invocation that
+// meets the limit waits briefly for one that has answered, of whatever
+// function: otherwise that client would be throttled by its own last call.
+// What is idle counts for nothing.
 package pool
 
 import (
@@ -93,9 +99,10 @@ type Pool struct {
 	groups   map[groupKey]*group
 	members  map[*member]struct{}
 	inflight map[function.Scope]int
-	total    int           // sum of inflight
-	drained  chan struct{} // closed when closed and total is 0
-	cold     int64         // environments ever started
+	queues   map[function.Scope][]chan struct{} // who waits to be admitted
+	total    int                                // sum of inflight
+	drained  chan struct{}                      // closed when closed and total is 0
+	cold     int64                              // environments ever started
 }
 
 type groupKey struct {
@@ -114,7 +121,7 @@ type group struct {
 	idle     []*member // the most recently used is last
 	busy     map[*member]struct{}
 	starting int            // cold starts that have no member yet
-	waiters  []chan *member // who waits for one that is finishing
+	waiters  []chan *member // who waits for one that is finishing; all are admitted
 }
 
 // content is compared by its address; it has a size so that two differ.
@@ -162,6 +169,7 @@ func New(cfg Config) *Pool {
 		groups:   make(map[groupKey]*group),
 		members:  make(map[*member]struct{}),
 		inflight: make(map[function.Scope]int),
+		queues:   make(map[function.Scope][]chan struct{}),
 	}
 	p.wg.Go(p.reap)
 	return p
@@ -174,32 +182,17 @@ func New(cfg Config) *Pool {
 func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) {
 	scope := v.Key.Scope()
 	p.mu.Lock()
-	if p.closed {
+	if err := p.admitLocked(scope); err != nil {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return nil, err
 	}
 	g := p.groupLocked(v)
-	over := p.inflight[scope] >= p.cfg.Limit
-	if over && !(g.runs(v) && g.worthWaiting()) {
-		p.mu.Unlock()
-		return nil, errLimit()
-	}
-	p.admitLocked(scope)
 	var runs *content
 	if g.runs(v) {
 		runs = g.content
-		if !over {
-			if idle := g.takeIdle(); idle != nil {
-				p.mu.Unlock()
-				return &Slot{pool: p, member: idle}, nil
-			}
-		}
-		if g.worthWaiting() {
-			free, err := p.awaitLocked(g, scope)
-			if free != nil || err != nil {
-				p.mu.Unlock()
-				return free, err
-			}
+		if free := p.takeLocked(g); free != nil {
+			p.mu.Unlock()
+			return &Slot{pool: p, member: free}, nil
 		}
 	} else {
 		// The catalog has moved on since v was looked up: this environment
@@ -216,11 +209,6 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 	p.mu.Unlock()
 	defer p.wg.Done()
 	return p.coldStart(ctx, &member{group: g, scope: scope, content: runs}, v)
-}
-
-func errLimit() error {
-	return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
-		Detail: "the account's concurrency limit is reached"}
 }
 
 // coldStart makes m's environment and runs its init. The invocation has been
@@ -345,33 +333,6 @@ func newGroup(v *function.Version) *group {
 // catalog's own pointer.
 func (g *group) runs(v *function.Version) bool {
 	return g.version == v || g.version != nil && reflect.DeepEqual(g.version.Runs(), v.Runs())
-}
-
-func (g *group) takeIdle() *member {
-	n := len(g.idle)
-	if n == 0 {
-		return nil
-	}
-	m := g.idle[n-1]
-	g.idle[n-1] = nil
-	g.idle = g.idle[:n-1]
-	g.busy[m] = struct{}{}
-	return m
-}
-
-func (p *Pool) admitLocked(s function.Scope) {
-	p.inflight[s]++
-	p.total++
-}
-
-func (p *Pool) unadmitLocked(s function.Scope) {
-	if p.inflight[s]--; p.inflight[s] == 0 {
-		delete(p.inflight, s)
-	}
-	p.total--
-	if p.closed && p.total == 0 {
-		close(p.drained)
-	}
 }
 
 // dropLocked closes an environment in the background: it takes a while, and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,71 +169,18 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-func TestLimit(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Limit = 1 })
-	v := version("f", "a")
-	a := f.acquire(v)
-	_, err := f.Acquire(context.Background(), v)
-	var throttled *ThrottledError
-	if !errors.As(err, &throttled) || throttled.Reason != "ConcurrentInvocationLimitExceeded" || throttled.RetryAfter <= 0 {
-		t.Fatalf("second Acquire: %v", err)
-	}
-	other := version("g", "a")
-	other.Key.Region = "r2"
-	f.acquire(other) // limits are per account and region
-	a.released()
-	f.acquire(v)
-}
-
-// TestLimitWaitsForFinishing: a client that calls one after the other is not
-// throttled because the runtime has yet to ask for its next event.
-func TestLimitWaitsForFinishing(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Limit = 1 })
-	v := version("f", "a")
-	a := f.acquire(v)
-	a.setFinishing(true)
-	got := make(chan error, 1)
-	second := func() {
-		s, err := f.Acquire(context.Background(), v)
-		if err == nil && s.member.env != Environment(a) {
-			err = fmt.Errorf("got %s", s.member.env.(*fakeEnv).name)
-		}
-		got <- err
-	}
-	go second()
-	f.waitWaiters(v, 1)
-	if _, err := f.Acquire(context.Background(), v); !isThrottled(err) {
-		t.Errorf("a third Acquire beside one that waits: %v, want a throttle", err)
-	}
-	a.released()
-	if err := <-got; err != nil {
-		t.Errorf("second Acquire: %v", err)
-	}
-
-	a.setFinishing(true)
-	go second()
-	f.clock.WaitTimers(2) // the reaper's and the grace
-	f.clock.Advance(DefaultFinishGrace)
-	if err := <-got; !isThrottled(err) {
-		t.Errorf("Acquire after the grace: %v, want a throttle", err)
-	}
-	a.released()
-	if e := f.acquire(v); e != a {
-		t.Errorf("got %s, want %s", e.name, a.name)
-	}
-}
-
-func isThrottled(err error) bool {
-	var throttled *ThrottledError
-	return errors.As(err, &throttled)
-}
-
 // waitWaiters returns when n callers wait for an environment of v.
 func (f *fixture) waitWaiters(v *function.Version, n int) {
+	f.t.Helper()
+	f.await(n, func() int { return len(f.groupLocked(v).waiters) })
+}
+
+func (f *fixture) await(n int, countLocked func() int) {
+	f.t.Helper()
 	waiting := func() int {
 		f.Pool.mu.Lock()
 		defer f.Pool.mu.Unlock()
-		return len(f.groupLocked(v).waiters)
+		return countLocked()
 	}
 	for deadline := time.Now().Add(10 * time.Second); waiting() != n; runtime.Gosched() {
 		if time.Now().After(deadline) {
@@ -418,14 +366,24 @@ func TestCloseDrains(t *testing.T) {
 // TestRace acquires, releases, changes and closes at once; the race detector
 // and the fixture's cleanup are the judges.
 func TestRace(t *testing.T) {
-	f := newFixture(t, nil)
+	t.Run("Free", func(t *testing.T) { race(t, DefaultLimit) })
+	t.Run("Limited", func(t *testing.T) { race(t, 3) })
+}
+
+func race(t *testing.T, limit int) {
+	f := newFixture(t, func(c *Config) { c.Limit, c.Clock = limit, nil })
 	versions := []*function.Version{version("f", "a"), version("f", "b"), version("g", "a")}
 	var wg sync.WaitGroup
+	var throttled atomic.Int64
 	for i := range 8 {
 		wg.Go(func() {
 			for j := range 200 {
 				v := versions[(i+j)%len(versions)]
 				s, err := f.Acquire(context.Background(), v)
+				if limit < 8 && isThrottled(err) {
+					throttled.Add(1)
+					continue
+				}
 				if err != nil {
 					t.Error(err)
 					return
@@ -435,15 +393,28 @@ func TestRace(t *testing.T) {
 				}
 				if j%11 == 0 {
 					s.Discard()
-				} else {
-					s.member.env.(*fakeEnv).released()
+					continue
 				}
+				env := s.member.env.(*fakeEnv)
+				env.setFinishing(true)
+				runtime.Gosched() // for others to wait for it
+				env.released()
 			}
 		})
 	}
 	wg.Wait()
-	f.reapOnce(f.clock.Now())
-	if s := f.Stats(); s.Busy != 0 {
-		t.Errorf("stats %+v", s)
+	f.reapOnce(time.Now())
+	f.Pool.mu.Lock()
+	defer f.Pool.mu.Unlock()
+	for m := range f.members {
+		if _, busy := m.group.busy[m]; busy {
+			t.Error("an environment is busy for nobody")
+		}
+	}
+	if f.total != 0 || len(f.inflight) > 0 || len(f.queues) > 0 {
+		t.Errorf("counted are still %d, %v, %v", f.total, f.inflight, f.queues)
+	}
+	if served := 8*200 - throttled.Load(); served < 100 {
+		t.Errorf("only %d were served", served)
 	}
 }

@@ -1,31 +1,22 @@
 package pool
 
-import "github.com/lambhq/lamb/internal/function"
-
-// awaitLocked waits for an environment that is about to be free; it unlocks mu
-// meanwhile. Without one and without an error, one is to be started. The
-// invocation is admitted, if need be beyond the limit, because the one that is
-// about to end counts still; on an error that is taken back.
-func (p *Pool) awaitLocked(g *group, scope function.Scope) (*Slot, error) {
+// takeLocked takes an idle environment of a group, or one that is about to be
+// free; it unlocks mu while it waits for that. Without one, one is to be
+// started.
+func (p *Pool) takeLocked(g *group) *member {
+	if idle := g.takeIdle(); idle != nil || !g.worthWaiting() {
+		return idle
+	}
 	wanted := g.content
 	ch := make(chan *member, 1)
 	g.waiters = append(g.waiters, ch)
 	p.mu.Unlock()
 	free := p.await(g, ch)
 	p.mu.Lock()
-	if free != nil {
-		return &Slot{pool: p, member: free}, nil
+	if free == nil && g.content == wanted {
+		free = g.takeIdle()
 	}
-	if p.inflight[scope] > p.cfg.Limit {
-		p.unadmitLocked(scope)
-		return nil, errLimit()
-	}
-	if g.content == wanted {
-		if idle := g.takeIdle(); idle != nil {
-			return &Slot{pool: p, member: idle}, nil
-		}
-	}
-	return nil, nil
+	return free
 }
 
 // await waits for an environment that is about to be free.
@@ -46,6 +37,19 @@ func (p *Pool) await(g *group, ch chan *member) *member {
 		}
 	}
 	return <-ch // it was given while the timer fired
+}
+
+// takeIdle takes the most recently used idle environment.
+func (g *group) takeIdle() *member {
+	n := len(g.idle)
+	if n == 0 {
+		return nil
+	}
+	m := g.idle[n-1]
+	g.idle[n-1] = nil
+	g.idle = g.idle[:n-1]
+	g.busy[m] = struct{}{}
+	return m
 }
 
 // worthWaiting reports whether an environment is about to be free that nobody
