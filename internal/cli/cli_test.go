@@ -70,12 +70,15 @@ func TestDoctor(t *testing.T) {
 	if status := Main([]string{"doctor"}, &stdout, &stderr); status != 0 {
 		t.Errorf("status %d, %s", status, stderr.String())
 	}
-	for _, want := range []string{"\nnative    ", "\nprocess   works; no isolation; ", "\nPython    ", "\nNode.js   ", "\ndata      "} {
+	for _, want := range []string{"\nnative    ", "\nprocess   works; no isolation; ", "\ndefault   functions run on ", "\nPython    ", "\nNode.js   ", "\ndata      "} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("doctor does not say %q:\n%s", want, stdout.String())
 		}
 	}
 	isolated := strings.Contains(stdout.String(), "\nnative    works; isolated")
+	if strings.Contains(stdout.String(), "\ndefault   functions run on native\n") != isolated {
+		t.Errorf("native works: %v, but the default is another:\n%s", isolated, stdout.String())
+	}
 	if status := Main([]string{"doctor", "--require-isolation"}, &stdout, &stderr); (status == 0) != isolated {
 		t.Errorf("with --require-isolation status %d, isolated %v", status, isolated)
 	}

@@ -55,6 +55,11 @@ func doctor(w io.Writer, requireIsolation bool) error {
 	fmt.Fprintf(w, "lamb %s on %s/%s as %s\n", Version(), runtime.GOOS, runtime.GOARCH, user)
 	isolated := examineSandbox(w, server.SandboxNative)
 	runs := examineSandbox(w, server.SandboxProcess)
+	chosen := server.SandboxProcess
+	if isolated {
+		chosen = server.SandboxNative
+	}
+	fmt.Fprintf(w, "default   functions run on %s\n", chosen)
 	for _, l := range []struct{ language, program string }{{"Python", "python3"}, {"Node.js", "node"}} {
 		if path, err := exec.LookPath(l.program); err == nil {
 			fmt.Fprintf(w, "%-9s %s\n", l.language, path)
@@ -83,7 +88,7 @@ func examineSandbox(w io.Writer, kind server.Sandbox) bool {
 	defer os.RemoveAll(dir)
 	p, err := server.OpenSandboxes(server.SandboxConfig{Kind: kind, WorkDir: filepath.Join(dir, "sandboxes"), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		fmt.Fprintf(w, "%-9s does not work: %v\n", kind, err)
+		fmt.Fprintf(w, "%-9s %v\n", kind, err)
 		return false
 	}
 	defer p.Close()

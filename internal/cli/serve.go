@@ -60,7 +60,7 @@ standard output, everything else to standard error.`,
 	f.BoolVar(&o.cfg.Insecure, "insecure", false, "allow listening off loopback without access keys: whoever can connect can run code here")
 	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
 	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
-	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: process (not isolated), native (isolated, on Linux) or auto (process)")
+	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: native (isolated, on Linux), process (not isolated) or auto (native where it works)")
 	f.StringVar(&o.cfg.Network, "network", "", "network of native sandboxes: private or none (default: what works here)")
 	f.StringVar(&o.cfg.HostPorts, "host-ports", "", "`ports` of this machine that functions in a private network reach as host.lamb.internal: all, none or 5432,8000-8099 (default: all if --listen is loopback)")
 	f.BoolVar(&o.cfg.RequireIsolation, "require-isolation", false, "do not start where functions are not isolated")

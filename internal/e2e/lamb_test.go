@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,9 +72,7 @@ func launch(command, home string, args []string) (*lamb, error) {
 	}
 	l.cmd = exec.Command(command, append([]string{"serve"}, args...)...)
 	l.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, ofLamb}
-	if kind := os.Getenv("LAMB_TEST_SANDBOX"); kind != "" {
-		l.cmd.Env = append(l.cmd.Env, "LAMB_SANDBOX="+kind) // the same tests, another sandbox
-	}
+	l.cmd.Env = append(l.cmd.Env, "LAMB_SANDBOX="+cmp.Or(os.Getenv("LAMB_TEST_SANDBOX"), "process")) // the same tests, another sandbox
 	l.cmd.Stdout, l.cmd.Stderr = l.stdout, l.stderr
 	// A process that outlives lamb and holds its output would hang Wait; so it
 	// is an error instead, which the tests see.

@@ -1,7 +1,7 @@
 // Package sandbox is where functions run: it defines what a sandbox is, what
 // a host can offer (Fingerprint), and one conformance suite that every
 // implementation passes (sandboxtest). Implementations are subpackages:
-// process (every platform, no isolation); native comes next.
+// native (Linux, isolated) and process (every platform, no isolation).
 //
 // A sandbox holds several processes: extensions start before the runtime and
 // outlive it, a reset replaces the runtime, wrappers leave children behind.

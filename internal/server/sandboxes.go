@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lambhq/lamb/internal/gateway"
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -22,8 +23,7 @@ type Sandbox string
 
 // The sandboxes.
 const (
-	// SandboxAuto takes process: native is young, so nobody gets it without
-	// asking.
+	// SandboxAuto takes native where it works, and process elsewhere.
 	SandboxAuto Sandbox = "auto"
 	// SandboxNative isolates functions with Linux's namespaces.
 	SandboxNative Sandbox = "native"
@@ -60,23 +60,70 @@ type SandboxConfig struct {
 	Log       *slog.Logger
 }
 
-// OpenSandboxes opens a provider. The caller closes it.
+// OpenSandboxes opens a provider. The caller closes it. With SandboxAuto the
+// fingerprint says why it is not native, if it is not.
 func OpenSandboxes(cfg SandboxConfig) (sandbox.Provider, error) {
-	if cfg.Kind != SandboxNative {
-		return process.New(process.Config{WorkDir: cfg.WorkDir, Logger: cfg.Log})
+	if cfg.Kind == SandboxProcess {
+		return openProcess(cfg)
 	}
+	p, err := openNative(cfg)
+	if err == nil || cfg.Kind == SandboxNative || cfg.Network != "" {
+		return p, err // a network was asked for that only native has
+	}
+	fallback, processErr := openProcess(cfg)
+	if processErr != nil {
+		return nil, errors.Join(err, processErr)
+	}
+	return lesser{fallback, err}, nil
+}
+
+func openNative(cfg SandboxConfig) (sandbox.Provider, error) {
 	p, err := native.New(native.Config{
 		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: readyShells, Stores: cfg.Stores,
 		Network: cfg.Network, Policy: cfg.Policy, LambdaAPI: cfg.LambdaAPI, Logger: cfg.Log,
 	})
-	var missing *native.Unavailable
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[*native.Unavailable](err); ok {
 		return nil, missing // in words for the operator
 	}
 	if err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+func openProcess(cfg SandboxConfig) (sandbox.Provider, error) {
+	if cfg.Network != "" {
+		return nil, fmt.Errorf("network %q: only native sandboxes have a network of their own", cfg.Network)
+	}
+	return process.New(process.Config{WorkDir: cfg.WorkDir, Logger: cfg.Log})
+}
+
+// lesser is a provider that stands in for native.
+type lesser struct {
+	sandbox.Provider
+	why error // native does not work
+}
+
+// Fingerprint implements sandbox.Provider.
+func (l lesser) Fingerprint() sandbox.Fingerprint {
+	fp := l.Provider.Fingerprint()
+	fp.Missing = slices.Concat([]string{"Functions are not isolated: " + l.why.Error() + "."}, fp.Missing)
+	return fp
+}
+
+// checkIsolation refuses sandboxes that isolate less than the operator wants,
+// or than an address that others reach calls for, access keys or not.
+func (c *Config) checkIsolation(fp sandbox.Fingerprint) error {
+	switch {
+	case fp.Isolation:
+		return nil
+	case c.RequireIsolation:
+		return fmt.Errorf("--require-isolation: the %s sandbox has none. %s", fp.Name, strings.Join(fp.Missing[:min(1, len(fp.Missing))], ""))
+	case gateway.ListenPolicy(c.Listen, c.Insecure, false) != nil:
+		return fmt.Errorf("refusing to listen on %s with the %s sandbox, which isolates nothing: functions would run as you for others. "+
+			"Use the native sandbox (lamb doctor says what it needs), listen on 127.0.0.1, or give --insecure", c.Listen, fp.Name)
+	}
+	return nil
 }
 
 // interpreterStores are the folders below which interpreters usually are, as

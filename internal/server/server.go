@@ -181,8 +181,8 @@ func (s *Server) openExecution(context.Context) error {
 		return err
 	}
 	s.onClose(s.sandboxes.Close)
-	if s.cfg.RequireIsolation && !s.sandboxes.Fingerprint().Isolation {
-		return fmt.Errorf("--require-isolation: the %s sandbox isolates nothing; lamb doctor says what is missing for another", s.sandboxes.Fingerprint().Name)
+	if err := s.cfg.checkIsolation(s.sandboxes.Fingerprint()); err != nil {
+		return err
 	}
 	s.console = newConsole(s.cfg.FunctionLogs)
 	s.onClose(s.console.close)
