@@ -17,7 +17,8 @@ staticcheck := go tool -modfile=tools/go.mod staticcheck
 # Packages in which goroutines meet: their tests also run under the race
 # detector, which is the only thing here that needs a C compiler.
 race := $(addsuffix /...,$(addprefix ./internal/, \
-	catalog control envapi execenv invoke launcher pool sandbox store))
+	catalog control envapi execenv invoke launcher pool sandbox store \
+	telemetry))
 cc := $(shell command -v $${CC:-gcc} || command -v clang || command -v cc)
 
 .PHONY: help
