@@ -25,7 +25,7 @@ cc := $(shell command -v $${CC:-gcc} || command -v clang || command -v cc)
 help: ## Show this list
 	@echo "lamb $(version)"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/lamb, one static binary
@@ -84,10 +84,14 @@ tidy:
 rules:
 	go test -count=1 ./internal/rules
 
+# What the run is like can be said with BENCH='-quick', '-sandbox process', ...
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Measure lamb next to its floors (docs/benchmarks.md); BENCH=-h lists flags
+	@go run ./bench -json bin/bench.json $(BENCH)
+
+.PHONY: microbench
+microbench: ## Run the Go benchmarks of single packages
 	@packages=$$(grep -rlE '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u); \
-	if [ -z "$$packages" ]; then echo "There are no benchmarks."; exit 0; fi; \
 	go test -run '^$$' -bench . -benchmem $$packages
 
 .PHONY: clean

@@ -128,6 +128,13 @@ var layers = []layer{
 		never:    []string{"./internal/...", "./cmd/..."},
 		tests:    true,
 	},
+	{
+		name:     "bench measures the binary",
+		why:      "what it imports of the product is not what users run; only sandboxes and interpreters have no API of their own",
+		packages: []string{"./bench/..."},
+		never:    []string{"./internal/gateway", "./internal/control", "./internal/invoke", "./internal/pool", "./internal/execenv", "./internal/envapi", "./internal/launcher", "./internal/store"},
+		tests:    true,
+	},
 }
 
 // An edge is an import that nobody but the named packages may have, tests
@@ -320,6 +327,7 @@ func TestLayersFail(t *testing.T) {
 		"lambda uses the standard library only, without net/http": {"lambda -> net/http"},
 		"extension and lambdahttp use the standard library only":  {"extension -> github.com/x/y", "github.com/x/y -> fmt"},
 		"examples use lamb from outside":                          {"examples/hello -> internal/function"},
+		"bench measures the binary":                               {"bench -> internal/pool"},
 		"only store and queue speak to a database":                {"internal/control -> modernc.org/sqlite"},
 		"only server, cli and lambdatest import server":           {"internal/pool +> internal/server"},
 	}

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/lambhq/lamb/bench/load"
+)
+
+const (
+	fullMB  = 1769 // one vCPU, on AWS as here
+	smallMB = 128
+)
+
+// event is what is invoked with, where size does not matter.
+var event = []byte(`{"order":"4711","items":[{"sku":"lamb-1","count":3},{"sku":"lamb-2","count":1}],"express":true}`)
+
+const proxyName = "two-hop net/http proxy, p50"
+
+//go:embed functions/echo.py
+var pythonEcho []byte
+
+//go:embed functions/echo.mjs
+var nodeEcho []byte
+
+// rawSpec is a function on the raw worker.
+func (b *bench) rawSpec(name, handler string, memoryMB int) (spec, error) {
+	zip, err := zipProgram(b.worker)
+	return spec{name: name, runtime: "provided.al2023", handler: handler, memoryMB: memoryMB, zip: zip}, err
+}
+
+// rawFunction creates a function on the raw worker.
+func (b *bench) rawFunction(ctx context.Context, l *lamb, name string, memoryMB int) error {
+	s, err := b.rawSpec(name, "echo", memoryMB)
+	if err != nil {
+		return err
+	}
+	return l.create(ctx, s)
+}
+
+// dial opens connections for a contest.
+func (b *bench) dial(ctx context.Context, address string, n int) (*load.Client, error) {
+	c, err := load.Dial(ctx, address, n)
+	if err == nil {
+		b.onClose(c.Close)
+	}
+	return c, err
+}
+
+// warmRaw is the first row of all: the whole path, and lamb's share of it.
+func (b *bench) warmRaw(ctx context.Context) (contest, error) {
+	if err := b.rawFunction(ctx, b.lamb, "raw", fullMB); err != nil {
+		return contest{}, err
+	}
+	floor, err := b.proxied(ctx, event, b.sizes.warm)
+	if err != nil {
+		return contest{}, err
+	}
+	lamb, err := b.invoked(ctx, "raw", local, b.sizes.warm)
+	if err != nil {
+		return contest{}, err
+	}
+	return contest{
+		floor: withCPU(b.proxy.cmd, b.sizes.warm, floor), lamb: withCPU(b.lamb.cmd, b.sizes.warm, lamb),
+		rows: []row{
+			{what: "warm invoke, raw worker, p50", floor: proxyName, unit: "µs", target: target{ratioMax, 0.9}},
+			{what: "the same, p99", floor: "two-hop net/http proxy, p99", unit: "µs"},
+			{what: "the same, CPU of lamb per request", floor: "CPU of the proxy's process", unit: "µs", target: target{ratioMax, 1}},
+		},
+	}, nil
+}
+
+// withCPU adds the CPU time of a process per request.
+func withCPU(process *exec.Cmd, requests int, run contender) contender {
+	return func(ctx context.Context) ([]float64, error) {
+		before, err := cpuTime(process.Process.Pid)
+		if err != nil {
+			return nil, err
+		}
+		values, err := run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		after, err := cpuTime(process.Process.Pid)
+		return append(values, micros(after-before)/float64(requests)), err
+	}
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+func millis(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+
+// latency makes p50 and p99 of n requests on one connection.
+func latency(client *load.Client, request func() load.Request, n int) contender {
+	return func(ctx context.Context) ([]float64, error) {
+		r, err := client.Run(ctx, request(), n)
+		if err != nil {
+			return nil, err
+		}
+		return []float64{micros(r.Quantile(.5)), micros(r.Quantile(.99))}, nil
+	}
+}
+
+// proxied sends a body through the proxy.
+func (b *bench) proxied(ctx context.Context, body []byte, n int) (contender, error) {
+	client, err := b.dial(ctx, b.proxy.address, 1)
+	request := load.Post(b.proxy.address, "/", "", body, body)
+	return latency(client, func() load.Request { return request }, n), err
+}
+
+// invoked invokes a function, which answers the event with itself.
+func (b *bench) invoked(ctx context.Context, name string, c credentials, n int) (contender, error) {
+	client, err := b.dial(ctx, b.lamb.address, 1)
+	if err != nil {
+		return nil, err
+	}
+	want, err := expect(client, b.lamb, c, name)
+	// Signed anew for each batch: a signature is good for minutes.
+	return latency(client, func() load.Request { return b.lamb.invocation(c, name, event, want) }, n), err
+}
+
+// expect returns the bytes with which a function answers the event: the same
+// JSON, if not always the same blanks.
+func expect(client *load.Client, l *lamb, c credentials, name string) ([]byte, error) {
+	got, err := client.Ask(l.invocation(c, name, event, nil))
+	if err != nil {
+		return nil, err
+	}
+	var sent, answered any
+	if err := json.Unmarshal(event, &sent); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(got, &answered); err != nil || !reflect.DeepEqual(sent, answered) {
+		return nil, fmt.Errorf("function %s answered %q to %q", name, got, event)
+	}
+	return got, nil
+}
+
+// p50 keeps the first value of a contender.
+func p50(run contender) contender {
+	return func(ctx context.Context) ([]float64, error) {
+		values, err := run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return values[:1], nil
+	}
+}
+
+// warmOneHop shows what the least is that any HTTP server costs.
+func (b *bench) warmOneHop(ctx context.Context) (contest, error) {
+	client, err := b.dial(ctx, b.echo.address, 1)
+	if err != nil {
+		return contest{}, err
+	}
+	request := load.Post(b.echo.address, "/", "", event, event)
+	c, err := b.warm(ctx, "raw-one-hop", "warm invoke, raw worker, p50", fullMB, local, target{})
+	c.floor = p50(latency(client, func() load.Request { return request }, b.sizes.warm))
+	c.rows[0].floor = "one-hop net/http echo, p50"
+	return c, err
+}
+
+// warmVerified signs with credentials that lamb has minted, which it verifies
+// in full, the body's digest included.
+func (b *bench) warmVerified(ctx context.Context) (contest, error) {
+	s, err := b.rawSpec("credentials", "credentials", fullMB)
+	if err != nil {
+		return contest{}, err
+	}
+	if err := b.lamb.create(ctx, s); err != nil {
+		return contest{}, err
+	}
+	client, err := b.dial(ctx, b.lamb.address, 1)
+	if err != nil {
+		return contest{}, err
+	}
+	text, err := client.Ask(b.lamb.invocation(local, s.name, event, nil))
+	if err != nil {
+		return contest{}, err
+	}
+	var minted credentials
+	if err := json.Unmarshal(text, &minted); err != nil {
+		return contest{}, err
+	}
+	return b.warm(ctx, "raw-verified", "warm invoke, raw worker, signature verified in full, p50", fullMB, minted, target{})
+}
+
+func (b *bench) warmSmall(ctx context.Context) (contest, error) {
+	return b.warm(ctx, "raw-small", "warm invoke, raw worker at 128 MB, p50", smallMB, local, target{})
+}
+
+// warm is a contest of one row between a raw worker and the proxy.
+func (b *bench) warm(ctx context.Context, name, what string, memoryMB int, c credentials, t target) (contest, error) {
+	s, err := b.rawSpec(name, "echo", memoryMB)
+	if err != nil {
+		return contest{}, err
+	}
+	return b.headline(ctx, s, what, c, t)
+}
+
+// headline is a contest of one row between a function and the proxy.
+func (b *bench) headline(ctx context.Context, s spec, what string, c credentials, t target) (contest, error) {
+	result := contest{rows: []row{{what: what, floor: proxyName, unit: "µs", target: t}}}
+	if err := b.lamb.create(ctx, s); err != nil {
+		return result, err
+	}
+	floor, err := b.proxied(ctx, event, b.sizes.warm)
+	if err != nil {
+		return result, err
+	}
+	lamb, err := b.invoked(ctx, s.name, c, b.sizes.warm)
+	result.floor, result.lamb = p50(floor), p50(lamb)
+	return result, err
+}
+
+func (b *bench) warmGo(ctx context.Context) (contest, error) {
+	program, err := buildProgram(ctx, b.scratch, "bench/goecho")
+	if err != nil {
+		return contest{}, err
+	}
+	zip, err := zipProgram(program)
+	if err != nil {
+		return contest{}, err
+	}
+	s := spec{name: "go", runtime: "provided.al2023", handler: "bootstrap", memoryMB: fullMB, zip: zip}
+	return b.headline(ctx, s, "warm invoke, aws-lambda-go, p50", local, target{})
+}
+
+func (b *bench) warmPython(ctx context.Context) (contest, error) {
+	s, err := pythonSpec(ctx, "python")
+	if err != nil {
+		return contest{}, err
+	}
+	return b.headline(ctx, s, "warm invoke, "+s.runtime+", p50", local, target{})
+}
+
+func (b *bench) warmNode(ctx context.Context) (contest, error) {
+	s, err := nodeSpec(ctx, "node")
+	if err != nil {
+		return contest{}, err
+	}
+	return b.headline(ctx, s, "warm invoke, "+s.runtime+", p50", local, target{})
+}
+
+// pythonSpec is a function in the version of Python that is on PATH.
+func pythonSpec(ctx context.Context, name string) (spec, error) {
+	version, err := ask(ctx, "python3", `^Python (3\.\d+)`)
+	if err != nil {
+		return spec{}, err
+	}
+	zip, err := zipOf("echo.py", 0o644, pythonEcho)
+	return spec{name: name, runtime: "python" + version, handler: "echo.handler", memoryMB: fullMB, zip: zip}, err
+}
+
+// nodeSpec is a function in the version of Node that is on PATH.
+func nodeSpec(ctx context.Context, name string) (spec, error) {
+	version, err := ask(ctx, "node", `^v(\d+)\.`)
+	if err != nil {
+		return spec{}, err
+	}
+	zip, err := zipOf("echo.mjs", 0o644, nodeEcho)
+	return spec{name: name, runtime: "nodejs" + version + ".x", handler: "echo.handler", memoryMB: fullMB, zip: zip}, err
+}
+
+// ask returns an interpreter's version.
+func ask(ctx context.Context, program, pattern string) (string, error) {
+	out, err := exec.CommandContext(ctx, program, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", program, errMissing)
+	}
+	found := regexp.MustCompile(pattern).FindSubmatch(out)
+	if found == nil {
+		return "", fmt.Errorf("%s says %q as its version", program, out)
+	}
+	return string(found[1]), nil
+}
+
+// loaded is a contest of throughput on n connections. No answer may fail.
+func (b *bench) loaded(ctx context.Context, n int) (contest, error) {
+	name := fmt.Sprintf("raw-%d", n)
+	if err := b.rawFunction(ctx, b.lamb, name, fullMB); err != nil {
+		return contest{}, err
+	}
+	proxy, err := b.dial(ctx, b.proxy.address, n)
+	if err != nil {
+		return contest{}, err
+	}
+	lamb, err := b.dial(ctx, b.lamb.address, n)
+	if err != nil {
+		return contest{}, err
+	}
+	through := load.Post(b.proxy.address, "/", "", event, event)
+	throughput := func(client *load.Client, request func() load.Request) contender {
+		return func(ctx context.Context) ([]float64, error) {
+			r, err := client.Run(ctx, request(), b.sizes.loaded)
+			if err != nil {
+				return nil, err
+			}
+			return []float64{r.PerSecond(), micros(r.Quantile(.99))}, nil
+		}
+	}
+	return contest{
+		floor: throughput(proxy, func() load.Request { return through }),
+		lamb:  throughput(lamb, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
+		rows: []row{
+			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "two-hop net/http proxy", unit: "req/s", target: target{ratioMin, 0.7}},
+			{what: "the same, p99", floor: "two-hop net/http proxy, p99", unit: "µs"},
+		},
+	}, nil
+}
+
+// maxEvent is the largest event of a synchronous invocation, in bytes.
+const maxEvent = 6 << 20
+
+// big is a contest of the largest events there are.
+func (b *bench) big(ctx context.Context) (contest, error) {
+	if err := b.rawFunction(ctx, b.lamb, "raw-big", fullMB); err != nil {
+		return contest{}, err
+	}
+	const item = `{"sku":"lamb-1","count":3,"price":12.5,"note":"a \"quoted\" note"},`
+	body := []byte("[" + strings.TrimSuffix(strings.Repeat(item, (maxEvent-2)/len(item)), ",") + "]")
+	floor, err := b.proxied(ctx, body, b.sizes.big)
+	if err != nil {
+		return contest{}, err
+	}
+	client, err := b.dial(ctx, b.lamb.address, 1)
+	if err != nil {
+		return contest{}, err
+	}
+	lamb := latency(client, func() load.Request { return b.lamb.invocation(local, "raw-big", body, body) }, b.sizes.big)
+	return contest{
+		floor: inMillis(p50(floor)), lamb: inMillis(p50(lamb)),
+		rows: []row{{what: "echo of 6 MB of JSON, validated, p50", floor: proxyName, unit: "ms", target: target{ratioMax, 1.5}}},
+	}, nil
+}
+
+// inMillis turns microseconds into milliseconds.
+func inMillis(run contender) contender {
+	return func(ctx context.Context) ([]float64, error) {
+		values, err := run(ctx)
+		for i := range values {
+			values[i] /= 1e3
+		}
+		return values, err
+	}
+}
