@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/lambhq/lamb/internal/vfs"
@@ -81,18 +82,18 @@ func (s *Store) removeZip(digest string) error {
 func (s *Store) collectTrees(ctx context.Context, referenced map[string]bool) error {
 	s.mu.Lock()
 	var unwanted []string
-	for digest := range s.built {
-		if !referenced[digest] && !s.touched[digest] {
-			unwanted = append(unwanted, digest)
+	for name, b := range s.built {
+		if slices.ContainsFunc(b.digests, func(d string) bool { return !referenced[d] && !s.touched[d] }) {
+			unwanted = append(unwanted, name)
 		}
 	}
 	s.mu.Unlock()
 	var errs []error
-	for _, digest := range unwanted {
+	for _, name := range unwanted {
 		if ctx.Err() != nil {
 			return errors.Join(append(errs, context.Cause(ctx))...)
 		}
-		if err := s.dropTree(digest); err != nil {
+		if err := s.dropTree(name); err != nil {
 			errs = append(errs, fmt.Errorf("collect code: %w", err))
 		}
 	}
@@ -100,8 +101,8 @@ func (s *Store) collectTrees(ctx context.Context, referenced map[string]bool) er
 }
 
 // dropTree removes a tree unless somebody wants it again.
-func (s *Store) dropTree(digest string) error {
-	trash, err := s.moveTree(digest)
+func (s *Store) dropTree(name string) error {
+	trash, err := s.moveTree(name)
 	if err != nil || trash == "" {
 		return err
 	}
@@ -111,10 +112,10 @@ func (s *Store) dropTree(digest string) error {
 // moveTree takes an unused tree out of the way of the next one with its name,
 // and returns where it is then: to remove it takes long, to rename it does not.
 // It returns "" for a tree that is used.
-func (s *Store) moveTree(digest string) (trash string, err error) {
+func (s *Store) moveTree(name string) (trash string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := s.built[digest]
+	b := s.built[name]
 	if b == nil || b.refs > 0 {
 		return "", nil
 	}
@@ -123,12 +124,12 @@ func (s *Store) moveTree(digest string) (trash string, err error) {
 	default:
 		return "", nil // still being made; its caller gave up
 	}
-	from := filepath.Join(s.trees, digest)
+	from := filepath.Join(s.trees, name)
 	trash = filepath.Join(s.trees, fmt.Sprintf("old-%d", s.trash))
 	s.trash++
 	if err := errors.Join(os.Chmod(from, 0o755), os.Rename(from, trash)); err != nil {
 		return "", err
 	}
-	delete(s.built, digest)
+	delete(s.built, name)
 	return trash, nil
 }
