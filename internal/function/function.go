@@ -105,6 +105,20 @@ func (v *Version) Runs() Content {
 	return c
 }
 
+// Digests are those of the archives that c needs: its code, then its layers.
+func (c *Content) Digests() []string {
+	return append([]string{c.Code.SHA256}, c.LayerDigests()...)
+}
+
+// LayerDigests are those of the archives of c's layers, in their order.
+func (c *Content) LayerDigests() []string {
+	var digests []string
+	for _, l := range c.Config.Layers {
+		digests = append(digests, l.SHA256)
+	}
+	return digests
+}
+
 // Code says which archive a version runs.
 type Code struct {
 	// SHA256 is the digest of the uploaded zip, lower-case hex. AWS's
@@ -168,11 +182,14 @@ type Kept struct {
 	SourceDescription string `json:",omitempty"`
 }
 
-// Layer is a layer version that a function uses.
+// Layer is a layer version that a function uses. The function keeps it when
+// the layer version is deleted.
 type Layer struct {
 	ARN    string
 	SHA256 string // lower-case hex, of the layer's zip
-	Size   int64
+	Size   int64  // of the zip, bytes
+	// Unzipped is the size of the files in the zip, bytes.
+	Unzipped int64
 }
 
 // Logging is LoggingConfig. The levels are empty with the Text format.

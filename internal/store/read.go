@@ -9,11 +9,11 @@ import (
 	"github.com/lambhq/lamb/internal/function"
 )
 
-// Usage is what the functions of a scope take.
+// Usage is what the functions and layers of a scope take.
 type Usage struct {
 	Functions int
-	// CodeBytes is the size of the zips; every stored version counts its own,
-	// also when several have the same code.
+	// CodeBytes is the size of the zips; every stored version, of a function
+	// or a layer, counts its own, also when several have the same code.
 	CodeBytes int64
 }
 
@@ -68,11 +68,14 @@ func (db *DB) Usage(ctx context.Context, scope function.Scope) (Usage, error) {
 	var u Usage
 	row := db.sql.QueryRowContext(ctx, `SELECT
 			COUNT(CASE WHEN version_number = 0 THEN 1 END),
-			CAST(COALESCE(SUM(code_size), 0) AS BIGINT)
-		FROM function_versions WHERE `+scopeWhere, scopeArgs(scope)...)
-	if err := row.Scan(&u.Functions, &u.CodeBytes); err != nil {
+			CAST(COALESCE(SUM(code_size), 0) AS BIGINT),
+			(SELECT CAST(COALESCE(SUM(code_size), 0) AS BIGINT) FROM layer_versions WHERE `+scopeWhere+`)
+		FROM function_versions WHERE `+scopeWhere, append(scopeArgs(scope), scopeArgs(scope)...)...)
+	var layers int64
+	if err := row.Scan(&u.Functions, &u.CodeBytes, &layers); err != nil {
 		return Usage{}, fmt.Errorf("sum up the functions: %w", err)
 	}
+	u.CodeBytes += layers
 	return u, nil
 }
 
@@ -85,27 +88,51 @@ func (db *DB) Unfinished(ctx context.Context) ([]*function.Version, error) {
 		string(function.StatePending), string(function.UpdateInProgress))
 }
 
-// CodeReferences returns the digests (lower-case hex) of the zips that any
-// version runs, or still runs while an update of it is not finished.
+// CodeReferences returns the digests (lower-case hex) of the zips that are
+// layer versions, or that any function version runs with its layers, or still
+// runs while an update of it is not finished.
 func (db *DB) CodeReferences(ctx context.Context) (map[string]bool, error) {
-	rows, err := db.sql.QueryContext(ctx, `SELECT code_sha256 FROM function_versions WHERE code_sha256 <> ''
-		UNION SELECT serving_sha256 FROM function_versions WHERE serving_sha256 <> ''`)
-	if err != nil {
+	refs := make(map[string]bool)
+	if err := db.ownReferences(ctx, refs); err != nil {
 		return nil, fmt.Errorf("list the code in use: %w", err)
 	}
+	// Layer versions have been read before: one that is missing there was
+	// deleted, and who uses it has it by now.
+	err := each(ctx, db.sql, func(v *function.Version) error {
+		contents := []*function.Content{{Config: v.Config}}
+		if v.Config.Kept.Serving != nil {
+			contents = append(contents, v.Config.Kept.Serving)
+		}
+		for _, c := range contents {
+			for _, digest := range c.LayerDigests() {
+				refs[digest] = true
+			}
+		}
+		return nil
+	}, `SELECT `+columns+` FROM function_versions WHERE config LIKE '%"Layers":%'`)
+	if err != nil {
+		return nil, fmt.Errorf("list the layers in use: %w", err)
+	}
+	return refs, nil
+}
+
+// ownReferences adds the digests that records have of their own.
+func (db *DB) ownReferences(ctx context.Context, refs map[string]bool) error {
+	rows, err := db.sql.QueryContext(ctx, `SELECT code_sha256 FROM function_versions WHERE code_sha256 <> ''
+		UNION SELECT serving_sha256 FROM function_versions WHERE serving_sha256 <> ''
+		UNION SELECT code_sha256 FROM layer_versions`)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = rows.Close() }() // nothing to lose: rows.Err is checked
-	refs := make(map[string]bool)
 	for rows.Next() {
 		var digest string
 		if err := rows.Scan(&digest); err != nil {
-			return nil, fmt.Errorf("list the code in use: %w", err)
+			return err
 		}
 		refs[digest] = true
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list the code in use: %w", err)
-	}
-	return refs, nil
+	return rows.Err()
 }
 
 // querier is what *sql.DB and *sql.Tx have in common.

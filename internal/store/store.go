@@ -1,5 +1,5 @@
-// Package store owns lamb's records: functions, their versions and the
-// installation's own settings, in SQL. It imports function and a database
+// Package store owns lamb's records: functions and layers, their versions, and
+// the installation's own settings, in SQL. It imports function and a database
 // driver, and nothing else of ours may import one (queue, when it comes,
 // excepted).
 //
@@ -26,7 +26,7 @@ import (
 
 // Errors that callers tell apart with errors.Is.
 var (
-	// ErrNotFound: there is no such function, version or setting.
+	// ErrNotFound: there is no such function, layer, version or setting.
 	ErrNotFound = errors.New("record not found")
 	// ErrExists: the record to insert is there already.
 	ErrExists = errors.New("record exists already")

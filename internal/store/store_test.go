@@ -43,7 +43,7 @@ func fullVersion() *function.Version {
 		Description: "d <&> \u2028 \x00", Runtime: "python3.12", Handler: "app.handler", Role: "arn:aws:iam::0:role/r",
 		TimeoutSecs: 3, MemoryMB: 128, TmpMB: 512, PackageType: "Zip", Architectures: []string{"arm64"},
 		Environment: map[string]string{"A": "1", "EMPTY": ""},
-		Layers:      []function.Layer{{ARN: "arn:layer", SHA256: "ff", Size: 9}},
+		Layers:      []function.Layer{{ARN: "arn:layer", SHA256: "ff", Size: 9, Unzipped: 12}},
 		TracingMode: "Active", SnapStart: "None",
 		Logging:       function.Logging{Format: "JSON", ApplicationLevel: "INFO", SystemLevel: "WARN", Group: "/aws/lambda/full"},
 		DeadLetterARN: "arn:sqs", KMSKeyARN: "arn:kms",
