@@ -155,30 +155,33 @@ func (c *Control) bringToEnd(ctx context.Context, v *function.Version) error {
 	return nil
 }
 
-// activate makes sure that v can be run: its code is there, intact and
-// unpacked, and whatever else Config.Activate asks for.
+// activate makes sure that v can be run: its code and its layers are there,
+// intact and unpacked, and whatever else Config.Activate asks for.
 func (c *Control) activate(ctx context.Context, v *function.Version) error {
 	tree, err := c.artifacts.Tree(ctx, v.Code.SHA256)
 	if err != nil {
-		return codeFailure(err)
+		return archiveFailure("The function's code is missing or damaged. Please upload it again.", err)
 	}
 	tree.Release() // it stays, and can be made again from the zip
+	run := function.Content{Code: v.Code, Config: v.Config}
+	if digests := run.LayerDigests(); len(digests) > 0 {
+		layers, err := c.artifacts.Layers(ctx, digests)
+		if err != nil {
+			return archiveFailure("A layer of the function is missing or damaged, or its layers do not go together.", err)
+		}
+		layers.Release()
+	}
 	if c.prepare == nil {
 		return nil
 	}
 	return c.prepare(ctx, v)
 }
 
-func codeFailure(err error) error {
+// archiveFailure tells the owner text when an archive is at fault.
+func archiveFailure(text string, err error) error {
 	switch {
 	case errors.Is(err, artifact.ErrNotFound), errors.Is(err, artifact.ErrCorrupt), errors.Is(err, artifact.ErrBadZip):
-		return &ActivationError{
-			Reason: function.Reason{
-				Text: "The function's code is missing or damaged. Please upload it again.",
-				Code: codeInvalidZip,
-			},
-			Err: err,
-		}
+		return &ActivationError{Reason: function.Reason{Text: text, Code: codeInvalidZip}, Err: err}
 	default:
 		return fmt.Errorf("unpack the code: %w", err)
 	}

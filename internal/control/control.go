@@ -23,9 +23,9 @@ type Config struct {
 	Clock clock.Clock
 	// Log gets what the API cannot tell a caller; nil discards it.
 	Log *slog.Logger
-	// CodeLocation makes the URL from which the zip of v can be downloaded,
-	// good for whoever has it, for a while. Required.
-	CodeLocation func(ctx context.Context, v *function.Version) (string, error)
+	// CodeLocation makes the URL from which the zip with a digest (lower-case
+	// hex) can be downloaded, good for whoever has it, for a while. Required.
+	CodeLocation func(ctx context.Context, sha256 string) (string, error)
 	// Limits are the account's; zero members mean AWS's defaults.
 	Limits Limits
 	// Activate, if not nil, prepares a version beyond unpacking its code. It
@@ -60,7 +60,7 @@ type Control struct {
 	artifacts    *artifact.Store
 	clock        clock.Clock
 	log          *slog.Logger
-	codeLocation func(context.Context, *function.Version) (string, error)
+	codeLocation func(context.Context, string) (string, error)
 	limits       Limits
 	prepare      func(context.Context, *function.Version) error
 

@@ -91,8 +91,8 @@ func (b *bench) open(opts ...benchOption) {
 		Artifacts: b.artifacts,
 		Clock:     b.clock,
 		Log:       slog.New(slog.DiscardHandler),
-		CodeLocation: func(_ context.Context, v *function.Version) (string, error) {
-			return "https://code.example/" + v.Code.SHA256, nil
+		CodeLocation: func(_ context.Context, sha256 string) (string, error) {
+			return "https://code.example/" + sha256, nil
 		},
 		Activate: b.gate.pass,
 	}

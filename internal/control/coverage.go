@@ -70,23 +70,49 @@ func implementedOperations() map[string]OperationCoverage {
 			honoured("FunctionName", ""),
 			honoured("Qualifier", "a published version; `$LATEST` and alias names are refused as AWS does"),
 		}},
+		"DeleteLayerVersion": {
+			Note:    "Functions that use the version keep it.",
+			Members: layerVersionMembers(),
+		},
 		"GetAccountSettings": {Note: "Limits are those that this installation enforces."},
 		"GetFunction": {
 			Note:    "`Code.Location` is a link that expires; `Concurrency` is absent, as reserved concurrency cannot be set.",
 			Members: readMembers(),
 		},
 		"GetFunctionConfiguration": {Members: readMembers()},
-		"Invoke":                   {Note: "Implemented by `internal/invoke`.", Members: invokeMembers()},
+		"GetLayerVersion": {
+			Note:    "`Content.Location` is a link that expires.",
+			Members: layerVersionMembers(),
+		},
+		"GetLayerVersionByArn": {
+			Note:    "As GetLayerVersion.",
+			Members: []MemberCoverage{honoured("Arn", "also of another account; no permission is needed yet")},
+		},
+		"Invoke": {Note: "Implemented by `internal/invoke`.", Members: invokeMembers()},
 		"ListFunctions": {Members: []MemberCoverage{
 			honoured("MasterRegion", "needs FunctionVersion `ALL`; no function is a replica, so any value but `ALL` gives an empty list"),
 			honoured("FunctionVersion", ""),
 			honoured("Marker", ""),
 			honoured("MaxItems", "a page has at most 50, as on AWS"),
 		}},
+		"ListLayerVersions": {Members: append(layerListMembers(),
+			honoured("LayerName", "name or ARN, also of another account; no permission is needed yet"))},
+		"ListLayers": {Members: layerListMembers()},
 		"ListVersionsByFunction": {Members: []MemberCoverage{
 			honoured("FunctionName", "unqualified, or with `$LATEST`"),
 			honoured("Marker", ""),
 			honoured("MaxItems", "a page has at most 50, as on AWS"),
+		}},
+		"PublishLayerVersion": {Members: []MemberCoverage{
+			honoured("LayerName", "name or ARN"),
+			echoed("Description", ""),
+			honoured("Content.ZipFile", ""),
+			refused("Content.S3Bucket", "code is taken as ZipFile only"),
+			refused("Content.S3Key", "code is taken as ZipFile only"),
+			refused("Content.S3ObjectVersion", "code is taken as ZipFile only"),
+			honoured("CompatibleRuntimes", "by the lists' filters; functions are not held to it, as on AWS"),
+			echoed("LicenseInfo", ""),
+			honoured("CompatibleArchitectures", "as CompatibleRuntimes"),
 		}},
 		"PublishVersion": {Members: []MemberCoverage{
 			honoured("FunctionName", "unqualified, or with `$LATEST`"),
@@ -113,6 +139,22 @@ func readMembers() []MemberCoverage {
 	return []MemberCoverage{
 		honoured("FunctionName", ""),
 		honoured("Qualifier", "`$LATEST` or a version; an alias is not found, as none can be made"),
+	}
+}
+
+func layerVersionMembers() []MemberCoverage {
+	return []MemberCoverage{
+		honoured("LayerName", "name or ARN; another account's can be read, and needs no permission yet"),
+		honoured("VersionNumber", ""),
+	}
+}
+
+func layerListMembers() []MemberCoverage {
+	return []MemberCoverage{
+		honoured("CompatibleRuntime", ""),
+		honoured("Marker", ""),
+		honoured("MaxItems", ""),
+		honoured("CompatibleArchitecture", ""),
 	}
 }
 
@@ -172,7 +214,7 @@ func settingsMembers() []MemberCoverage {
 		echoed("DeadLetterConfig.TargetArn", "there are no asynchronous invocations"),
 		echoed("KMSKeyArn", "variables are not encrypted"),
 		echoed("TracingConfig.Mode", "the trace header is passed on; no segments are sent"),
-		refused("Layers", "only an empty list: no layer exists, and AWS's answer says so"),
+		honoured("Layers", "in `/opt`, the last one on top; those of another account are looked up there, and need no permission yet"),
 		echoed("FileSystemConfigs[].Arn", "nothing is mounted"),
 		echoed("FileSystemConfigs[].LocalMountPath", "nothing is mounted"),
 		refused("ImageConfig.EntryPoint", "there are no image functions"),

@@ -51,6 +51,9 @@ func (c *Control) CreateFunction(ctx context.Context, in *api.CreateFunctionRequ
 
 	answer := v
 	err = c.store.Update(ctx, func(tx *store.Tx) error {
+		if err := useLayers(tx, v, in.Layers); err != nil {
+			return err
+		}
 		if err := tx.Insert(v); err != nil {
 			return err
 		}

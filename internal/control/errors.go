@@ -18,6 +18,9 @@ func resourceNotFound(message string) error {
 	return &api.ResourceNotFoundException{Message: message}
 }
 
+// noSuchResource is what some families say of what is missing (rule 29).
+func noSuchResource() error { return resourceNotFound("The resource you requested does not exist.") }
+
 func functionNotFound(arn string) error { return resourceNotFound("Function not found: " + arn) }
 
 func resourceConflict(message string) error {

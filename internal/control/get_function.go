@@ -25,7 +25,7 @@ func (c *Control) GetFunction(ctx context.Context, in *api.GetFunctionRequest) (
 	if err != nil {
 		return nil, err
 	}
-	location, err := c.codeLocation(ctx, v)
+	location, err := c.codeLocation(ctx, v.Code.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("make a link to the code of %s: %w", ref.ARN(), err)
 	}

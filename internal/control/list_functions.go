@@ -6,6 +6,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/store"
 )
 
 // masterRegionAll is the MasterRegion that leaves nothing out.
@@ -30,7 +31,7 @@ func (c *Control) ListFunctions(ctx context.Context, in *api.ListFunctionsReques
 	if err != nil {
 		return nil, fmt.Errorf("list functions: %w", err)
 	}
-	list, out.NextMarker = p.cut(list)
+	list, out.NextMarker = cut(p, list, store.CursorAt)
 	for _, v := range list {
 		qualifier := ""
 		if everyVersion {

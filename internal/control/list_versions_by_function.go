@@ -6,6 +6,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/store"
 )
 
 // ListVersionsByFunction lists $LATEST and then the published versions in the
@@ -29,7 +30,7 @@ func (c *Control) ListVersionsByFunction(
 		return nil, fmt.Errorf("list the versions of %s: %w", ref.Key.ARN(), err)
 	}
 	out := &api.ListVersionsByFunctionResponse{Versions: []api.FunctionConfiguration{}}
-	list, out.NextMarker = p.cut(list)
+	list, out.NextMarker = cut(p, list, store.CursorAt)
 	for _, v := range list {
 		out.Versions = append(out.Versions, *listEntry(v, v.Version))
 	}

@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/function"
@@ -21,7 +22,7 @@ type page struct {
 func newPage(marker *string, maxItems *int) (page, error) {
 	after, err := store.ParseCursor(api.Value(marker))
 	if errors.Is(err, store.ErrCursor) {
-		return page{}, invalidParameter("The value of Marker is not one that an earlier answer gave as NextMarker.")
+		return page{}, badMarker()
 	}
 	if err != nil {
 		return page{}, err
@@ -35,10 +36,19 @@ func newPage(marker *string, maxItems *int) (page, error) {
 
 // cut takes a list that was read with one entry more than the page holds, and
 // returns the page and the marker of the next one; nil at the end.
-func (p page) cut(list []*function.Version) ([]*function.Version, *string) {
+func cut[T any](p page, list []T, at func(T) store.Cursor) ([]T, *string) {
 	if len(list) <= p.size {
 		return list, nil
 	}
 	list = list[:p.size]
-	return list, new(store.CursorAt(list[len(list)-1]).String())
+	return list, new(at(list[len(list)-1]).String())
+}
+
+// atLayer is the position just after a layer version.
+func atLayer(v *function.LayerVersion) store.Cursor {
+	return store.Cursor{Name: v.Key.Name, Version: strconv.FormatInt(v.Number, 10)}
+}
+
+func badMarker() error {
+	return invalidParameter("The value of Marker is not one that an earlier answer gave as NextMarker.")
 }

@@ -46,7 +46,7 @@ func withSettings(cfg function.Config, key function.Key, in *api.UpdateFunctionC
 		setNumbers,
 		setTexts,
 		setEnvironment,
-		setLayers,
+		checkLayers,
 		setVPC,
 		setFileSystems,
 		setLogging,

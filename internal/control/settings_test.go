@@ -100,13 +100,16 @@ func TestSettingsRefused(t *testing.T) {
 		in            settings
 		code, message string
 	}{
-		"timeout":                 {settings{Timeout: new(901)}, "ValidationException", "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900"},
-		"memory":                  {settings{MemorySize: new(10241)}, invalid, "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240"},
-		"retired runtime":         {settings{Runtime: new("go1.x")}, invalid, "The runtime parameter of go1.x is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."},
-		"reserved key":            {environment("AWS_REGION", "x"), invalid, reserved + "AWS_REGION"},
-		"reserved keys":           {environment("LAMBDA_TASK_ROOT", "x", "FINE", "y", "AWS_ACCESS_KEY_ID", "z"), invalid, reserved + "AWS_ACCESS_KEY_ID, LAMBDA_TASK_ROOT"},
-		"null character":          {environment("A", "x\x00y"), invalid, "The value of the environment variable A contains a null character."},
-		"layer":                   {settings{Layers: []string{layer("us-east-1")}}, invalid, "Layer version " + layer("us-east-1") + " does not exist."},
+		"timeout":            {settings{Timeout: new(901)}, "ValidationException", "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900"},
+		"memory":             {settings{MemorySize: new(10241)}, invalid, "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240"},
+		"retired runtime":    {settings{Runtime: new("go1.x")}, invalid, "The runtime parameter of go1.x is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."},
+		"reserved key":       {environment("AWS_REGION", "x"), invalid, reserved + "AWS_REGION"},
+		"reserved keys":      {environment("LAMBDA_TASK_ROOT", "x", "FINE", "y", "AWS_ACCESS_KEY_ID", "z"), invalid, reserved + "AWS_ACCESS_KEY_ID, LAMBDA_TASK_ROOT"},
+		"null character":     {environment("A", "x\x00y"), invalid, "The value of the environment variable A contains a null character."},
+		"layer of AWS's own": {settings{Layers: []string{"arn:aws:lambda:::awslayer:l"}}, invalid, "Layer version arn:aws:lambda:::awslayer:l does not exist."},
+		"layer twice": {settings{Layers: []string{layer("us-east-1"), "arn:aws:lambda:us-east-1:123456789012:layer:l:2"}}, invalid,
+			"Two different versions of the same layer are not allowed to be referenced in the same function. " +
+				layer("us-east-1") + " and arn:aws:lambda:us-east-1:123456789012:layer:l:2 are versions of the same layer."},
 		"layer of another region": {settings{Layers: []string{layer("eu-west-1")}}, invalid, "Layers are not in the same region as the function. Layers are expected to be in region us-east-1."},
 		"too many layers":         {settings{Layers: []string{"a", "b", "c", "d", "e", "f"}}, invalid, "Cannot reference more than 5 layers."},
 		"half a VPC":              {settings{VpcConfig: &api.VpcConfig{SubnetIds: []string{"s"}}}, invalid, "SubnetIds and SecurityIds must coexist or be both empty list."},

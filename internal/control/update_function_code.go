@@ -39,6 +39,9 @@ func (c *Control) UpdateFunctionCode(ctx context.Context, in *api.UpdateFunction
 		return nil, err
 	}
 	defer pinned.Release()
+	if err := checkUnzipped(withCode(current, code, in)); err != nil {
+		return nil, err
+	}
 	room, err := c.room(ctx, ref.Key.Scope())
 	if err != nil {
 		return nil, err
@@ -66,6 +69,9 @@ func (c *Control) changeCode(
 			return err
 		}
 		next := c.updating(latest, withCode(latest, code, in))
+		if err := checkUnzipped(next); err != nil {
+			return err
+		}
 		if err := tx.Replace(next, latest.RevisionID); err != nil {
 			return err
 		}

@@ -31,6 +31,9 @@ func (c *Control) UpdateFunctionConfiguration(
 		if err != nil {
 			return err
 		}
+		if err := useLayers(tx, &changed, in.Layers); err != nil {
+			return err
+		}
 		next = c.updating(latest, &changed)
 		return tx.Replace(next, latest.RevisionID)
 	})

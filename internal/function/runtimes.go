@@ -123,6 +123,17 @@ func Runtimes() []Runtime {
 	return list
 }
 
+// LayerRuntimes lists every identifier that a layer version can be said to
+// work with, in the order in which error texts list them: those of functions,
+// the retired ones included, and names that AWS has used inside.
+func LayerRuntimes() []string {
+	var ids []string
+	for _, r := range runtimes {
+		ids = append(ids, r.ID)
+	}
+	return append(ids, "ruby2.6", "nodejs8.x", "nodejs8.9", "go1.9", "python2.7-greengrass", "byol", "nasa")
+}
+
 // RuntimeVersionARN names the build of a runtime that a function uses. AWS's
 // 64 hexadecimal digits are opaque; here they follow from the identifier, so
 // that the same runtime always has the same.

@@ -19,6 +19,12 @@ func TestRuntimes(t *testing.T) {
 			t.Errorf("LookupRuntime(%q) = %+v, %v", r.ID, got, ok)
 		}
 	}
+	for _, id := range LayerRuntimes()[len(runtimes):] {
+		if seen[id] {
+			t.Errorf("%s is a runtime of layers twice", id)
+		}
+		seen[id] = true
+	}
 	for _, r := range Runtimes() {
 		if r.Support == Retired {
 			t.Errorf("%s is retired and must not be offered", r.ID)

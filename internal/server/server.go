@@ -264,13 +264,13 @@ func (s *Server) activate(ctx context.Context, v *function.Version) error {
 	return nil
 }
 
-// codeLocation is the link to a version's zip.
-func (s *Server) codeLocation(ctx context.Context, v *function.Version) (string, error) {
+// codeLocation is the link to the zip with a digest.
+func (s *Server) codeLocation(ctx context.Context, sha256 string) (string, error) {
 	host := api.CallerFrom(ctx).Host
 	if host == "" {
 		host = s.listener.Addr().String()
 	}
-	return "http://" + host + s.links.Sign(gateway.CodePrefix+v.Code.SHA256, time.Now()), nil
+	return "http://" + host + s.links.Sign(gateway.CodePrefix+sha256, time.Now()), nil
 }
 
 // openCode opens what such a link names.
