@@ -281,8 +281,8 @@ func TestSDKInvokeKinds(t *testing.T) {
 	wantError(t, err, 404, "ResourceNotFoundException", "Function not found: ")
 	_, err = c.Invoke(ctx, &lambda.InvokeInput{FunctionName: name, InvocationType: types.InvocationTypeEvent})
 	wantError(t, err, 501, "NotImplementedException", "Event")
-	_, err = c.ListLayers(ctx, &lambda.ListLayersInput{})
-	wantError(t, err, 501, "NotImplementedException", "ListLayers")
+	_, err = c.ListCodeSigningConfigs(ctx, &lambda.ListCodeSigningConfigsInput{})
+	wantError(t, err, 501, "NotImplementedException", "ListCodeSigningConfigs")
 	_, err = c.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("$LATEST")})
 	wantError(t, err, 501, "NotImplementedException", "CreateAlias")
 

@@ -108,6 +108,10 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		return err
 	}
 	e.undo = append(e.undo, tree.Release)
+	opt, err := l.layers(ctx, run, e)
+	if err != nil {
+		return err
+	}
 
 	rt, failure, err := l.runtime(ctx, run.Config)
 	if err != nil {
@@ -115,7 +119,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	}
 	id := newID()
 	box, err := l.cfg.Sandboxes.Create(ctx, sandbox.Spec{
-		ID: id, Task: tree.Path, Runtime: rt.Dir, Lang: rt.Lang,
+		ID: id, Task: tree.Path, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang,
 		MemoryMB: run.Config.MemoryMB, TmpMB: run.Config.TmpMB,
 		MaxProcesses: maxProcesses, MaxFiles: maxFiles,
 	})
@@ -124,7 +128,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	}
 	var program execenv.Program
 	if failure == nil {
-		program, failure = command(rt, run.Config, box.Paths(), tree.Path)
+		program, failure = command(rt, run.Config, box.Paths(), tree.Path, opt)
 	}
 	creds := l.cfg.Keyring.Mint(auth.Owner{
 		Environment: id, Partition: v.Key.Partition, Account: v.Key.Account,
@@ -150,6 +154,20 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	return nil
 }
 
+// layers returns the folder with the merged layers, lent to e; empty for none.
+func (l *Launcher) layers(ctx context.Context, run function.Content, e *environment) (string, error) {
+	digests := run.LayerDigests()
+	if len(digests) == 0 {
+		return "", nil
+	}
+	tree, err := l.cfg.Artifacts.Layers(ctx, digests)
+	if err != nil {
+		return "", fmt.Errorf("layers: %w", err)
+	}
+	e.undo = append(e.undo, tree.Release)
+	return tree.Path, nil
+}
+
 // runtime finds the interpreter, or says why there is none.
 func (l *Launcher) runtime(ctx context.Context, c function.Config) (*runtimes.Runtime, *execenv.ProgramFailure, error) {
 	rt, err := l.cfg.Runtimes.Resolve(ctx, c.Runtime)
@@ -163,17 +181,11 @@ func (l *Launcher) runtime(ctx context.Context, c function.Config) (*runtimes.Ru
 	return rt, nil, nil
 }
 
-// command is the runtime's command line inside the sandbox.
-func command(rt *runtimes.Runtime, c function.Config, p sandbox.Paths, task string) (execenv.Program, *execenv.ProgramFailure) {
+// command is the runtime's command line inside the sandbox. The code and the
+// layers are in the folders task and opt here.
+func command(rt *runtimes.Runtime, c function.Config, p sandbox.Paths, task, opt string) (execenv.Program, *execenv.ProgramFailure) {
 	if rt.Interpreter == "" {
-		bootstrap := filepath.Join(task, "bootstrap")
-		if info, err := os.Stat(bootstrap); err != nil || !info.Mode().IsRegular() {
-			return execenv.Program{}, execenv.InvalidEntrypoint()
-		}
-		if why := foreignBinary(bootstrap, runtime.GOOS, runtime.GOARCH); why != "" {
-			return execenv.Program{}, &execenv.ProgramFailure{Type: "Runtime.InvalidEntrypoint", Cause: why}
-		}
-		return execenv.Program{Path: filepath.Join(p.Task, "bootstrap")}, nil
+		return bootstrap(p, task, opt)
 	}
 	interpreter := filepath.Join(p.Lang, rt.Interpreter)
 	program := filepath.Join(p.Runtime, rt.Program)
@@ -183,11 +195,30 @@ func command(rt *runtimes.Runtime, c function.Config, p sandbox.Paths, task stri
 	return execenv.Program{Path: interpreter, Args: []string{program}}, nil
 }
 
+// bootstrap is the program of a function that brings its runtime: in its code,
+// or else in its layers.
+func bootstrap(p sandbox.Paths, task, opt string) (execenv.Program, *execenv.ProgramFailure) {
+	for _, dir := range []struct{ here, inside string }{{task, p.Task}, {opt, p.Opt}} {
+		if dir.here == "" {
+			continue
+		}
+		path := filepath.Join(dir.here, "bootstrap")
+		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if why := foreignBinary(path, runtime.GOOS, runtime.GOARCH); why != "" {
+			return execenv.Program{}, &execenv.ProgramFailure{Type: "Runtime.InvalidEntrypoint", Cause: why}
+		}
+		return execenv.Program{Path: filepath.Join(dir.inside, "bootstrap")}, nil
+	}
+	return execenv.Program{}, execenv.InvalidEntrypoint()
+}
+
 // inside maps a path under AWS's folders to where a sandbox without a file
 // system of its own shows them.
 func inside(path string, p sandbox.Paths) string {
 	for aws, here := range map[string]string{"/var/task/": p.Task, "/opt/": p.Opt} {
-		if rest, ok := strings.CutPrefix(path, aws); ok {
+		if rest, ok := strings.CutPrefix(path, aws); ok && here != "" {
 			return filepath.Join(here, rest)
 		}
 	}

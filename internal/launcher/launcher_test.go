@@ -55,17 +55,53 @@ func TestForeignBinary(t *testing.T) {
 func TestCommand(t *testing.T) {
 	paths := sandbox.Paths{Task: "/s/task", Opt: "/s/opt", Runtime: "/s/runtime", Lang: "/s/lang"}
 	py := &runtimes.Runtime{Interpreter: "bin/python3.12", Program: "bootstrap.py"}
-	p, f := command(py, function.Config{}, paths, t.TempDir())
+	p, f := command(py, function.Config{}, paths, t.TempDir(), "")
 	if f != nil || p.Path != "/s/lang/bin/python3.12" || len(p.Args) != 1 || p.Args[0] != "/s/runtime/bootstrap.py" {
 		t.Errorf("python: %+v, %+v", p, f)
 	}
 	wrapped := function.Config{Environment: map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap.sh"}}
-	p, f = command(py, wrapped, paths, t.TempDir())
+	p, f = command(py, wrapped, paths, t.TempDir(), "")
 	if f != nil || p.Path != "/s/task/wrap.sh" || strings.Join(p.Args, " ") != "/s/lang/bin/python3.12 /s/runtime/bootstrap.py" {
 		t.Errorf("wrapped: %+v, %+v", p, f)
 	}
-	if _, f = command(&runtimes.Runtime{}, function.Config{}, paths, t.TempDir()); f == nil || f.Type != "Runtime.InvalidEntrypoint" {
+	if _, f = command(&runtimes.Runtime{}, function.Config{}, paths, t.TempDir(), ""); f == nil || f.Type != "Runtime.InvalidEntrypoint" {
 		t.Errorf("without a bootstrap: %+v", f)
+	}
+}
+
+func TestBootstrap(t *testing.T) {
+	paths := sandbox.Paths{Task: "/s/task", Opt: "/s/opt"}
+	folder := func(files ...string) string {
+		dir := t.TempDir()
+		for _, name := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	with, without := folder("bootstrap"), folder()
+	asFolder := folder()
+	if err := os.Mkdir(filepath.Join(asFolder, "bootstrap"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, task, opt, want string }{
+		{"in the code", with, without, "/s/task/bootstrap"},
+		{"in both", with, with, "/s/task/bootstrap"},
+		{"in a layer", without, with, "/s/opt/bootstrap"},
+		{"in a layer, a folder in the code", asFolder, with, "/s/opt/bootstrap"},
+		{"nowhere", without, without, ""},
+		{"nowhere, no layers", without, "", ""},
+	} {
+		p, failure := command(&runtimes.Runtime{}, function.Config{}, paths, tt.task, tt.opt)
+		if p.Path != tt.want || (failure == nil) != (tt.want != "") {
+			t.Errorf("%s: %q, %+v; want %q", tt.name, p.Path, failure, tt.want)
+		}
+	}
+	for path, want := range map[string]string{"/opt/wrap": "/opt/wrap", "/var/task/wrap": "/s/task/wrap", "/bin/sh": "/bin/sh"} {
+		if got := inside(path, sandbox.Paths{Task: "/s/task"}); got != want {
+			t.Errorf("inside(%s) without layers = %q, want %q", path, got, want)
+		}
 	}
 }
 

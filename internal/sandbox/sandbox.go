@@ -80,7 +80,8 @@ type Spec struct {
 }
 
 // Paths says where things are inside a sandbox, as its processes see them.
-// On AWS these are /var/task, /opt, /var/runtime, /var/lang and /tmp.
+// On AWS these are /var/task, /opt, /var/runtime, /var/lang and /tmp. What the
+// spec leaves out is empty, but that Opt may be an empty folder instead.
 type Paths struct {
 	Task, Opt, Runtime, Lang, Tmp string
 }

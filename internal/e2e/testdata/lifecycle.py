@@ -123,7 +123,7 @@ equal("members", [missing["Type"], missing["Message"]], ["User", f"Function not 
 validation = refused(client.exceptions.ClientError, "1 validation error detected: Value '*' at 'functionName'", 400,
                      client.get_function, FunctionName="*")
 equal("code", validation["Error"]["Code"], "ValidationException")
-refused(client.exceptions.ClientError, "lamb does not implement the operation ListLayers", 501, client.list_layers)
+refused(client.exceptions.ClientError, "lamb does not implement the operation ListCodeSigningConfigs", 501, client.list_code_signing_configs)
 refused(client.exceptions.ClientError, "lamb does not implement", 501, client.invoke, FunctionName=NAME, InvocationType="Event")
 assert client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"] == 1000
 

@@ -57,10 +57,7 @@ func newBox(p *Provider, spec sandbox.Spec) *Box {
 		outputs: output.NewSet(p.buffers), procs: map[int]*proc{},
 	}
 	b.ended, b.end = context.WithCancel(context.Background())
-	b.paths = sandbox.Paths{Task: "/var/task", Tmp: "/tmp"}
-	if spec.Opt != "" {
-		b.paths.Opt = "/opt"
-	}
+	b.paths = sandbox.Paths{Task: "/var/task", Opt: "/opt", Tmp: "/tmp"} // /opt is empty without layers, as on AWS
 	if spec.Runtime != "" {
 		b.paths.Runtime = "/var/runtime"
 	}
