@@ -34,6 +34,7 @@ type Environment struct {
 	run  function.Config
 	api  *envapi.Server
 	book *logbook
+	cpu  sandbox.CPULimiter // nil when the sandbox is none
 
 	// ctx ends when the environment is closed; wg counts its goroutines and
 	// the timer callbacks that are at work.
@@ -83,6 +84,7 @@ func New(cfg Config) *Environment {
 	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.book = newLogbook(cfg.Logs, cfg.Clock)
+	e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
 	e.api = envapi.New(envapi.Config{Handler: e, Log: cfg.Log, Buffers: cfg.Buffers})
 	e.wg.Go(func() {
 		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
@@ -119,6 +121,9 @@ func (e *Environment) Init() error {
 	case <-l.done:
 	case <-limit.C():
 		e.endInit(l, failure{errType: errTypeTimeout, cause: "init timed out"})
+	}
+	if l.failure.errType == "" {
+		e.limitCPU(true) // a new sandbox is not bound
 	}
 
 	e.mu.Lock()
@@ -171,6 +176,18 @@ func (e *Environment) startRuntime(l *life) {
 		<-proc.Done()
 		e.runtimeExited(l, proc.Exit())
 	})
+}
+
+// limitCPU bounds the function to its share of the CPU, or lets an init have
+// what it can get: on AWS, inits are not bound to the share either. It is
+// called around inits only, never by an invocation in a warm environment.
+func (e *Environment) limitCPU(limited bool) {
+	if e.cpu == nil {
+		return
+	}
+	if err := e.cpu.LimitCPU(e.ctx, limited); err != nil && e.ctx.Err() == nil {
+		e.cfg.Log.Warn("the function's share of the CPU could not be set", "limited", limited, "err", err)
+	}
 }
 
 func startFailure(err error) failure {

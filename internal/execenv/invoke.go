@@ -73,8 +73,12 @@ func (e *Environment) Freed() {
 // initAgain runs the init inside an invocation. An error means that the
 // invocation was not taken after all.
 func (e *Environment) initAgain(inv *Invocation, l *life) error {
+	e.limitCPU(false)
 	e.startRuntime(l)
 	<-l.done // the invocation's timer ends it too
+	if l.failure.errType == "" {
+		e.limitCPU(true)
+	}
 
 	e.mu.Lock()
 	switch {

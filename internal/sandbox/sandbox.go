@@ -117,6 +117,14 @@ type Sandbox interface {
 	Close() error
 }
 
+// CPULimiter is a sandbox that can bound how much of the CPU its processes
+// use. A new one is not bound.
+type CPULimiter interface {
+	// LimitCPU bounds the sandbox to the share that belongs to its memory, one
+	// CPU at 1,769 MB, or lifts the bound.
+	LimitCPU(ctx context.Context, limited bool) error
+}
+
 // Process is a program to start inside a sandbox.
 type Process struct {
 	// Path is the program, as seen inside; Args are its arguments without

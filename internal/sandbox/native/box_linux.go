@@ -296,19 +296,6 @@ func (b *Box) Close() error {
 	return b.closeErr
 }
 
-// LimitCPU bounds the sandbox to AWS's share of the CPU for its memory (one
-// CPU at 1,769 MB), or lifts the bound: that is for its init, which AWS does
-// not bound either. Without it only the weight among busy sandboxes is set.
-// It does nothing where the fingerprint has no CPU.
-func (b *Box) LimitCPU(ctx context.Context, limited bool) error {
-	return b.exclusively(ctx, "limit the CPU of", func(context.Context) error {
-		if !limited {
-			return b.shell.group.quota(0)
-		}
-		return b.shell.group.quota(b.spec.MemoryMB)
-	})
-}
-
 // awaitStopped waits until every process but process 1 has stopped: a signal
 // takes a moment to be acted on.
 func (b *Box) awaitStopped(ctx context.Context) error {

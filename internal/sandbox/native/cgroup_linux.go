@@ -134,6 +134,9 @@ func (g *groups) create(name string) (*group, error) {
 		}
 		out.v1[c] = dir
 	}
+	if err := out.prepareCPU(); err != nil {
+		return nil, errors.Join(err, out.remove())
+	}
 	return out, nil
 }
 
@@ -175,9 +178,6 @@ func (g *group) join(pid int) error {
 	return nil
 }
 
-// fullCPU is the memory that has a whole CPU on AWS.
-const fullCPU = 1769
-
 // limit sets what a spec asks for.
 func (g *group) limit(memoryMB, processes int) error {
 	var errs []error
@@ -206,40 +206,6 @@ func (g *group) limit(memoryMB, processes int) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// share sets the weight among others when the CPUs are all busy.
-func (g *group) share(memoryMB int) error {
-	if dir := g.v1["cpu"]; dir != "" {
-		return writeGroup(dir, "cpu.shares", strconv.Itoa(max(2, 1024*memoryMB/fullCPU)))
-	}
-	if g.of.controllers["cpu"] {
-		return writeGroup(g.v2, "cpu.weight", strconv.Itoa(min(max(1, 100*memoryMB/fullCPU), 10000)))
-	}
-	return nil
-}
-
-// cpuPeriod is what a quota refers to, in microseconds.
-const cpuPeriod = 20_000
-
-// quota bounds the CPU time to AWS's share for this memory, or lifts the
-// bound with zero.
-func (g *group) quota(memoryMB int) error {
-	quota := max(1000, cpuPeriod*memoryMB/fullCPU)
-	if dir := g.v1["cpu"]; dir != "" {
-		if memoryMB == 0 {
-			return writeGroup(dir, "cpu.cfs_quota_us", "-1")
-		}
-		return errors.Join(writeGroup(dir, "cpu.cfs_period_us", strconv.Itoa(cpuPeriod)),
-			writeGroup(dir, "cpu.cfs_quota_us", strconv.Itoa(quota)))
-	}
-	if !g.of.controllers["cpu"] {
-		return nil
-	}
-	if memoryMB == 0 {
-		return writeGroup(g.v2, "cpu.max", "max")
-	}
-	return writeGroup(g.v2, "cpu.max", fmt.Sprintf("%d %d", quota, cpuPeriod))
 }
 
 // peak is the most memory that the group has had; ok is false when nothing

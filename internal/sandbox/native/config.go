@@ -17,13 +17,6 @@ const (
 	NetworkNone = "none"
 )
 
-// Defaults of Config.
-const (
-	// DefaultFirstUID is in a range that systemd leaves unused.
-	DefaultFirstUID = 1_900_000_000
-	DefaultUIDs     = 65_536
-)
-
 // Config configures New.
 type Config struct {
 	// WorkDir holds the sandboxes' root and a folder per sandbox. It belongs
@@ -36,9 +29,6 @@ type Config struct {
 	// Stores are the folders, 16 at most, in which the folders of specs lie:
 	// prepared shells serve only specs that have all their folders in these.
 	Stores []string
-	// FirstUID and UIDs are the range of users and groups, one for each
-	// sandbox, when lamb is root; zero means the defaults.
-	FirstUID, UIDs int
 	// Network is NetworkPrivate or NetworkNone. Empty means private where this
 	// host allows it, else none; the fingerprint tells which.
 	Network string

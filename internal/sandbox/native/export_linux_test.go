@@ -1,6 +1,11 @@
 package native
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,13 +15,17 @@ import (
 // AwaitPool waits until the pool is full.
 func AwaitPool(t testing.TB, p *Provider) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for p.pool.ready() < p.pool.size {
-		if time.Now().After(deadline) {
+	late := time.AfterFunc(20*time.Second, p.pool.added.Broadcast)
+	defer late.Stop()
+	began := time.Now()
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	for len(p.pool.shells) < p.pool.size {
+		if time.Since(began) >= 20*time.Second {
 			t.Error("the pool is not filled")
 			return
 		}
-		time.Sleep(time.Millisecond)
+		p.pool.added.Wait()
 	}
 }
 
@@ -38,4 +47,49 @@ func Traces(p *Provider) (pids []int, folders []string) {
 		folders = append(folders, dir)
 	}
 	return pids, folders
+}
+
+// CPUGroup is the folder of the control group that limits a sandbox's CPU.
+func CPUGroup(sb sandbox.Sandbox) string {
+	g := sb.(*Box).shell.group
+	if dir := g.v1["cpu"]; dir != "" {
+		return dir
+	}
+	return g.v2
+}
+
+// CPUTime is what the sandbox's processes, inside, have used of the CPU.
+func CPUTime(sb sandbox.Sandbox) time.Duration {
+	sh := sb.(*Box).shell
+	var total time.Duration
+	for _, pid := range sh.processes() {
+		// The first number of schedstat, in ns, is without the children.
+		text, _, _ := strings.Cut(sh.readProc(fmt.Sprintf("proc/%d/schedstat", pid)), " ")
+		ns, err := strconv.ParseInt(text, 10, 64)
+		if err == nil {
+			total += time.Duration(ns)
+		}
+	}
+	return total
+}
+
+// CPUQuota is "QUOTA PERIOD" in microseconds, or "none".
+func CPUQuota(sb sandbox.Sandbox) string {
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(CPUGroup(sb), name))
+		if err != nil {
+			return err.Error()
+		}
+		return strings.TrimSpace(string(b))
+	}
+	quota := ""
+	if sb.(*Box).shell.group.v1["cpu"] != "" {
+		quota = read("cpu.cfs_quota_us") + " " + read("cpu.cfs_period_us")
+	} else {
+		quota = read("cpu.max")
+	}
+	if strings.HasPrefix(quota, "-1 ") || strings.HasPrefix(quota, "max ") {
+		return "none"
+	}
+	return quota
 }

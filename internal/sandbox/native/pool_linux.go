@@ -24,6 +24,7 @@ type pool struct {
 
 	mu     sync.Mutex // guards what follows
 	shells []*shell
+	added  sync.Cond // a shell was; its lock is mu
 	closed bool
 }
 
@@ -35,7 +36,9 @@ const refillAfter = 20 * time.Millisecond
 const retryAfter = time.Second
 
 func newPool(p *Provider, size int) *pool {
-	return &pool{provider: p, size: size, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	created := &pool{provider: p, size: size, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	created.added.L = &created.mu
+	return created
 }
 
 // setStores says in which folders the folders of specs lie.
@@ -113,6 +116,7 @@ func (p *pool) short() bool {
 func (p *pool) put(sh *shell) {
 	p.mu.Lock()
 	p.shells = append(p.shells, sh)
+	p.added.Broadcast()
 	p.mu.Unlock()
 }
 

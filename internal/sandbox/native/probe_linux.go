@@ -80,6 +80,10 @@ func (p *Provider) fingerprint() {
 			"The size of /tmp is not limited: this needs project quotas of the file system, which lamb does not use.",
 		}, noNetwork, g.missing),
 	}
+	if p.shared != nil {
+		p.print.Missing = append(p.print.Missing,
+			"Another lamb on this host may use the same users as this one, because "+claimsDir+" cannot keep them apart ("+p.shared.Error()+").")
+	}
 	if p.rootless {
 		p.print.Missing = append(p.print.Missing,
 			"All functions run as the user who runs lamb, with that user's supplementary groups: isolation rests on namespaces and system call filters alone; as root, each environment has a user of its own.")

@@ -24,8 +24,9 @@ type Provider struct {
 	workDir  string
 	ownsDir  bool // workDir is a temporary folder that Close removes
 	rootless bool
-	firstUID int
+	claim    claim // of users; none rootless
 	users    *users
+	shared   error // why others on this host may have the same users
 	groups   *groups
 	root     *rootPlan
 	image    *image
@@ -82,12 +83,9 @@ func New(cfg Config) (*Provider, error) {
 }
 
 func (p *Provider) open(cfg Config) error {
-	p.firstUID, p.users = cfg.FirstUID, &users{max: cfg.UIDs, written: map[int]bool{}}
-	if p.firstUID == 0 {
-		p.firstUID = DefaultFirstUID
-	}
-	if p.users.max == 0 {
-		p.users.max = DefaultUIDs
+	p.users = &users{written: map[int]bool{}}
+	if !p.rootless {
+		p.claim, p.shared = claimUsers(claimsDir)
 	}
 	p.pool = newPool(p, cfg.Ready)
 	if err := p.pool.setStores(cfg.Stores); err != nil {
@@ -227,6 +225,7 @@ func (p *Provider) close() error {
 	if p.null != nil {
 		p.null.Close()
 	}
+	errs = append(errs, p.claim.close())
 	if p.ownsDir {
 		errs = append(errs, hostfs.RemoveTree(p.workDir))
 	}

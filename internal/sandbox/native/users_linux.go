@@ -12,11 +12,10 @@ import (
 // seen under AWS's number.
 const insideID = 993
 
-// users hands out the users of a range, lowest first.
+// users hands out the users of a claim, lowest first.
 type users struct {
 	mu   sync.Mutex // guards what follows
-	max  int
-	free []int // given back
+	free []int      // given back
 	next int
 	// written has the users whose files are there.
 	written map[int]bool
@@ -30,7 +29,7 @@ func (u *users) take() (int, error) {
 		u.free = u.free[:n-1]
 		return i, nil
 	}
-	if u.next == u.max {
+	if u.next == partUIDs {
 		return -1, errors.New("every user of the range is taken")
 	}
 	u.next++
@@ -52,7 +51,7 @@ func (p *Provider) identity(user int) identity {
 	if p.rootless {
 		return identity{uid: insideID, gid: insideID}
 	}
-	id := p.firstUID + user
+	id := p.claim.first + user
 	return identity{uid: id, gid: id, change: true}
 }
 
