@@ -43,6 +43,10 @@ func ParseSandbox(s string) (Sandbox, error) {
 // readyShells is how many native sandboxes are prepared ahead.
 const readyShells = 8
 
+// readyTmpMB is the size of /tmp of those: what functions have unless they ask
+// for more.
+const readyTmpMB = 512
+
 // SandboxConfig is what a provider of sandboxes is opened with.
 type SandboxConfig struct {
 	Kind Sandbox
@@ -79,7 +83,7 @@ func OpenSandboxes(cfg SandboxConfig) (sandbox.Provider, error) {
 
 func openNative(cfg SandboxConfig) (sandbox.Provider, error) {
 	p, err := native.New(native.Config{
-		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: readyShells, Stores: cfg.Stores,
+		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: readyShells, TmpMB: readyTmpMB, Stores: cfg.Stores,
 		Network: cfg.Network, Policy: cfg.Policy, LambdaAPI: cfg.LambdaAPI, Logger: cfg.Log,
 	})
 	if missing, ok := errors.AsType[*native.Unavailable](err); ok {

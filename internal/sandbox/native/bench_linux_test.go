@@ -74,7 +74,7 @@ func median(d []time.Duration) float64 {
 // from the pool; one after the other in each round.
 func BenchmarkFirstNext(b *testing.B) {
 	task := buildBootstrap(b)
-	pooled := newProvider(b, native.Config{Ready: 4, Stores: []string{task}})
+	pooled := newProvider(b, native.Config{Ready: 4, Stores: []string{task}, TmpMB: 512})
 	fresh := newProvider(b, native.Config{})
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -96,7 +96,7 @@ func BenchmarkFirstNext(b *testing.B) {
 	ctx := context.Background()
 	start := func(p *native.Provider) (create, whole time.Duration) {
 		begin := time.Now()
-		sb, err := p.Create(ctx, sandbox.Spec{ID: "bench", Task: task, MemoryMB: 1769, MaxFiles: 1024, MaxProcesses: 1024})
+		sb, err := p.Create(ctx, sandbox.Spec{ID: "bench", Task: task, MemoryMB: 1769, TmpMB: 512, MaxFiles: 1024, MaxProcesses: 1024})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -29,6 +29,9 @@ type Config struct {
 	// Stores are the folders, 16 at most, in which the folders of specs lie:
 	// prepared shells serve only specs that have all their folders in these.
 	Stores []string
+	// TmpMB is the size of /tmp that shells are prepared with: specs with
+	// another size get one of their own. Zero prepares for specs without.
+	TmpMB int
 	// Network is NetworkPrivate or NetworkNone. Empty means private where this
 	// host allows it, else none; the fingerprint tells which.
 	Network string

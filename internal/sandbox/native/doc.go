@@ -32,6 +32,10 @@
 // out, which package relay owns: process 1 opens the sockets that it needs
 // while it still may, and lamb does the rest from outside (network_linux.go).
 //
+// As root, /tmp is a file system of its own in a file without a name, mounted
+// by process 1 (disk_linux.go): that is its size limit. It is on disk, so that
+// the function's memory is its own; as an ordinary user it is a folder.
+//
 // What native does not do: it shares the host's kernel, /usr and /bin with
-// every function (readable), and limits /tmp only by the disk.
+// every function (readable).
 package native

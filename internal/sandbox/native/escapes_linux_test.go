@@ -184,10 +184,12 @@ func TestMemoryBomb(t *testing.T) {
 // ever: it can be written out.
 func TestFloodedTmp(t *testing.T) {
 	p := newProvider(t, native.Config{})
-	_, exit := run(t, p, sandbox.Spec{ID: "tmp", Task: t.TempDir(), MemoryMB: 64},
-		sandbox.Process{Path: "/bin/dd", Args: []string{"if=/dev/zero", "of=/tmp/x", "bs=1M", "count=200"}, Env: lambdaEnv})
-	if exit != (sandbox.Exit{}) {
-		t.Errorf("%+v", exit)
+	for _, tmpMB := range []int{0, 512} {
+		_, exit := run(t, p, sandbox.Spec{ID: "tmp", Task: t.TempDir(), MemoryMB: 64, TmpMB: tmpMB},
+			sandbox.Process{Path: "/bin/dd", Args: []string{"if=/dev/zero", "of=/tmp/x", "bs=1M", "count=150"}, Env: lambdaEnv})
+		if exit != (sandbox.Exit{}) {
+			t.Errorf("/tmp of %d MB: %+v", tmpMB, exit)
+		}
 	}
 }
 

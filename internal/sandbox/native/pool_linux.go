@@ -18,6 +18,7 @@ type pool struct {
 	provider *Provider
 	stores   []string
 	size     int
+	tmpMB    int           // that the shells have
 	wake     chan struct{} // has an element when there may be something to do
 	stop     chan struct{} // closed by close
 	filling  sync.WaitGroup
@@ -35,8 +36,8 @@ const refillAfter = 20 * time.Millisecond
 // retryAfter is how long the pool waits after a shell could not be made.
 const retryAfter = time.Second
 
-func newPool(p *Provider, size int) *pool {
-	created := &pool{provider: p, size: size, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+func newPool(p *Provider, size, tmpMB int) *pool {
+	created := &pool{provider: p, size: size, tmpMB: tmpMB, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 	created.added.L = &created.mu
 	return created
 }
@@ -91,7 +92,7 @@ func (p *pool) fill() {
 			}
 		}
 		for p.short() {
-			sh, err := p.provider.newShell(p.stores)
+			sh, err := p.provider.newShell(p.stores, p.tmpMB)
 			if err != nil {
 				p.provider.log.Warn("a sandbox could not be prepared ahead", "error", err)
 				select {
@@ -126,7 +127,7 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if mounts, ok := mountsFrom(p.stores, wanted); ok {
+	if mounts, ok := mountsFrom(p.stores, wanted); ok && spec.TmpMB == p.tmpMB {
 		for {
 			sh := p.pop()
 			if sh == nil {
@@ -152,7 +153,7 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 	if !ok {
 		return nil, nil, errors.New("its folders cannot be found again")
 	}
-	sh, err := p.provider.newShell(stores)
+	sh, err := p.provider.newShell(stores, spec.TmpMB)
 	return sh, mounts, err
 }
 

@@ -17,12 +17,34 @@ import (
 // tryTimeout bounds the trial at start-up.
 const tryTimeout = 20 * time.Second
 
+// trialTmpMB is the size of the trial's /tmp where no size is prepared for.
+const trialTmpMB = 16
+
 // try makes a sandbox, runs a program in it and removes it: only that shows
-// whether this host allows it.
+// whether this host allows it. It gives up the limit of /tmp where that does
+// not work.
 func (p *Provider) try() error {
+	err := p.tryOnce()
+	if p.disks == nil || err == nil {
+		return err
+	}
+	disks := p.disks
+	p.disks = nil
+	if p.tryOnce() != nil {
+		p.disks = disks // it was not that
+		return err
+	}
+	p.noDisks = err
+	if u, ok := errors.AsType[*Unavailable](err); ok {
+		p.noDisks = u.Err
+	}
+	return disks.close()
+}
+
+func (p *Provider) tryOnce() error {
 	ctx, cancel := context.WithTimeout(context.Background(), tryTimeout)
 	defer cancel()
-	b := newBox(p, sandbox.Spec{ID: "trial", Task: filepath.Join(p.root.skeleton, "mnt")})
+	b := newBox(p, sandbox.Spec{ID: "trial", Task: filepath.Join(p.root.skeleton, "mnt"), TmpMB: max(p.pool.tmpMB, trialTmpMB)})
 	err := b.open()
 	if err == nil {
 		err = b.tryProgram(ctx)
@@ -76,9 +98,14 @@ func (p *Provider) fingerprint() {
 	p.print = sandbox.Fingerprint{
 		Name: "native", Isolation: true, Network: network,
 		Memory: g.has("memory"), CPU: g.has("cpu"), Processes: true, Freeze: true,
-		Missing: slices.Concat([]string{
-			"The size of /tmp is not limited: this needs project quotas of the file system, which lamb does not use.",
-		}, noNetwork, g.missing),
+		Tmp: p.disks != nil, Missing: slices.Concat(noNetwork, g.missing),
+	}
+	if p.disks == nil {
+		p.print.Missing = append(p.print.Missing, p.explainDisks())
+	}
+	if inMemory(p.workDir) {
+		p.print.Missing = append(p.print.Missing,
+			"What functions write to /tmp counts as their memory, because "+p.workDir+" is in memory: choose a --data-dir on a disk.")
 	}
 	if p.shared != nil {
 		p.print.Missing = append(p.print.Missing,

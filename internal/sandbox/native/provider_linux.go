@@ -32,6 +32,8 @@ type Provider struct {
 	image    *image
 	null     *os.File
 	spawner  *spawner
+	disks    *disks // nil where /tmp has no limit
+	noDisks  error  // why not, unless rootless
 	pool     *pool
 	buffers  *output.Buffers
 	print    sandbox.Fingerprint
@@ -87,7 +89,7 @@ func (p *Provider) open(cfg Config) error {
 	if !p.rootless {
 		p.claim, p.shared = claimUsers(claimsDir)
 	}
-	p.pool = newPool(p, cfg.Ready)
+	p.pool = newPool(p, cfg.Ready, cfg.TmpMB)
 	if err := p.pool.setStores(cfg.Stores); err != nil {
 		return err
 	}
@@ -109,6 +111,9 @@ func (p *Provider) open(cfg Config) error {
 	}
 	p.groups = openGroups(name)
 	p.spawner = newSpawner(min(4, runtime.NumCPU()))
+	if !p.rootless {
+		p.disks, p.noDisks = openDisks(p.shellDir())
+	}
 	if err := p.openNetwork(cfg); err != nil {
 		return err
 	}
@@ -224,6 +229,9 @@ func (p *Provider) close() error {
 	}
 	if p.null != nil {
 		p.null.Close()
+	}
+	if p.disks != nil {
+		errs = append(errs, p.disks.close())
 	}
 	errs = append(errs, p.claim.close())
 	if p.ownsDir {

@@ -37,7 +37,8 @@ type rootPlan struct {
 
 // shellPlan is what differs between shells.
 type shellPlan struct {
-	tmp    string   // the host folder that becomes /tmp
+	tmp    string   // the host folder that becomes /tmp, or
+	disk   string   // the block device that does
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
 
@@ -141,7 +142,11 @@ func (s *script) mounts(root *rootPlan, shell *shellPlan) {
 	for _, name := range root.hidden {
 		s.bind(bind{"dev/null", "proc/" + name}, 0)
 	}
-	s.bind(bind{shell.tmp, "tmp"}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	if shell.disk != "" {
+		s.mountDisk(shell.disk)
+	} else {
+		s.bind(bind{shell.tmp, "tmp"}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
+	}
 	if len(shell.stores) > 0 {
 		s.bind(bind{storeDir, storeDir}, 0) // so that one umount takes them all
 	}

@@ -29,7 +29,7 @@ const setupTimeout = 20 * time.Second
 type shell struct {
 	provider *Provider
 	name     string
-	dir      string // its /tmp, on the host
+	dir      string // its /tmp, on the host; empty when it has a disk
 	stores   []string
 	user     int // index in the provider's range of users
 	group    *group
@@ -44,8 +44,9 @@ type shell struct {
 	endErr  error // valid after endOnce
 }
 
-// newShell makes a shell whose spec will name folders in stores.
-func (p *Provider) newShell(stores []string) (_ *shell, err error) {
+// newShell makes a shell whose spec will name folders in stores and that much
+// room in /tmp.
+func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 	sh := &shell{provider: p, stores: stores, user: -1}
 	defer func() {
 		if err != nil {
@@ -56,8 +57,18 @@ func (p *Provider) newShell(stores []string) (_ *shell, err error) {
 	if sh.user, err = p.users.take(); err != nil {
 		return nil, err
 	}
-	plan, err := sh.makeFolder()
-	if err != nil {
+	plan := &shellPlan{stores: sh.stores, private: p.private}
+	if plan.files, err = p.userFiles(sh.user); err != nil {
+		return nil, err
+	}
+	if p.disks != nil && tmpMB > 0 {
+		device, err := p.disks.make(tmpMB)
+		if err != nil {
+			return nil, fmt.Errorf("make its /tmp: %w", err)
+		}
+		defer device.Close() // the mount keeps it
+		plan.disk = device.Name()
+	} else if plan.tmp, err = sh.makeFolder(); err != nil {
 		return nil, err
 	}
 	if sh.group, err = p.groups.create(sh.name); err != nil {
@@ -72,18 +83,14 @@ func (p *Provider) newShell(stores []string) (_ *shell, err error) {
 	return sh, nil
 }
 
-// makeFolder makes what a shell has on the host's disk: its /tmp.
-func (sh *shell) makeFolder() (*shellPlan, error) {
+// makeFolder makes the folder that becomes /tmp.
+func (sh *shell) makeFolder() (string, error) {
 	dir := filepath.Join(sh.provider.shellDir(), sh.name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
+		return "", err
 	}
 	sh.dir = dir
-	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
-		return nil, err
-	}
-	files, err := sh.provider.userFiles(sh.user)
-	return &shellPlan{tmp: dir, files: files, stores: sh.stores, private: sh.provider.private}, err
+	return dir, os.Chmod(dir, 0o777|os.ModeSticky)
 }
 
 // spawn starts process 1, in namespaces of its own.

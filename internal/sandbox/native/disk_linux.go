@@ -1,0 +1,247 @@
+package native
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// disks makes the sandboxes' /tmp where its size can be limited: file systems
+// of their own, each in a file without a name. What a sandbox writes lies on
+// the disk of the provider's folder, as it would without.
+//
+// Process 1 mounts the disk, so the mount is in the sandbox's namespace only
+// and ends with it; then the kernel gives the loop device back, and with it
+// the file. Nothing is left to clean up, not even by a lamb that was killed.
+type disks struct {
+	dir     string   // where the files are
+	mkfs    string   // the program that formats
+	control *os.File // /dev/loop-control
+
+	mu      sync.Mutex          // guards what follows; held while a size is formatted
+	formats map[int]*diskFormat // by MB
+}
+
+// diskFormat is a freshly formatted file system: all of it that is not zero.
+// To write that is much faster than to format again.
+type diskFormat struct {
+	size   int64
+	chunks []diskChunk
+}
+
+type diskChunk struct {
+	offset int64
+	data   []byte
+}
+
+// diskBlock is the size of the file systems' blocks.
+const diskBlock = 4096
+
+// maxFormatted bounds what is kept of a format: for 10 GB it is a megabyte.
+const maxFormatted = 16 << 20
+
+// diskFeatures are those that cost nothing to have: a journal would write
+// everything twice, and what is in /tmp need not survive anything.
+const diskFeatures = "^has_journal,^resize_inode,^metadata_csum,uninit_bg"
+
+// openDisks finds what the host has for disks.
+func openDisks(dir string) (*disks, error) {
+	mkfs, err := findMkfs()
+	if err != nil {
+		return nil, err
+	}
+	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &disks{dir: dir, mkfs: mkfs, control: control, formats: map[int]*diskFormat{}}, nil
+}
+
+// errNoMkfs: the program that formats is not there.
+var errNoMkfs = errors.New("there is no mkfs.ext4")
+
+// findMkfs looks where an ordinary PATH may not lead, too.
+func findMkfs() (string, error) {
+	for _, name := range []string{"mkfs.ext4", "/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errNoMkfs
+}
+
+func (d *disks) close() error { return d.control.Close() }
+
+// make attaches a new disk with room for that many MB. It lasts as long as
+// the file is open or the disk is mounted. The path is the block device's.
+func (d *disks) make(mb int) (device *os.File, err error) {
+	format, err := d.format(mb)
+	if err != nil {
+		return nil, err
+	}
+	f, err := d.file()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if err := format.write(f); err != nil {
+		return nil, err
+	}
+	return d.attach(f)
+}
+
+// file makes an empty file without a name.
+func (d *disks) file() (*os.File, error) {
+	f, err := os.CreateTemp(d.dir, "disk-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// attachTries bounds how often somebody else may be given the same device.
+const attachTries = 100
+
+// attach makes a file a block device.
+func (d *disks) attach(f *os.File) (*os.File, error) {
+	cfg := unix.LoopConfig{
+		Fd: uint32(f.Fd()), Size: diskBlock,
+		Info: unix.LoopInfo64{Flags: unix.LO_FLAGS_AUTOCLEAR},
+	}
+	for range attachTries {
+		n, err := unix.IoctlRetInt(int(d.control.Fd()), unix.LOOP_CTL_GET_FREE)
+		if err != nil {
+			return nil, os.NewSyscallError("find a loop device", err)
+		}
+		device, err := os.OpenFile("/dev/loop"+strconv.Itoa(n), os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		err = unix.IoctlLoopConfigure(int(device.Fd()), &cfg)
+		if err == nil {
+			return device, nil
+		}
+		device.Close()
+		if err != unix.EBUSY {
+			return nil, os.NewSyscallError("configure a loop device", err)
+		}
+	}
+	return nil, errors.New("every loop device is busy")
+}
+
+// format returns the format of a size.
+func (d *disks) format(mb int) (*diskFormat, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if format := d.formats[mb]; format != nil {
+		return format, nil
+	}
+	f, err := os.CreateTemp(d.dir, "format-")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	defer os.Remove(f.Name())
+	// One inode for each 16 KB, of 256 bytes, is what the file system needs
+	// for itself: the function gets all that was asked for.
+	format := &diskFormat{size: int64(mb)<<20 + int64(mb)<<20/64 + 1<<20}
+	if err := f.Truncate(format.size); err != nil {
+		return nil, err
+	}
+	out, err := exec.Command(d.mkfs, "-q", "-F", "-t", "ext4", "-O", diskFeatures, "-b", strconv.Itoa(diskBlock),
+		"-I", "256", "-i", "16384", "-m", "0", "-E", "lazy_itable_init=1,nodiscard", f.Name()).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(d.mkfs), err, bytes.TrimSpace(out))
+	}
+	if err := format.read(f); err != nil {
+		return nil, err
+	}
+	d.formats[mb] = format
+	return format, nil
+}
+
+// read takes what is not zero in a formatted file.
+func (format *diskFormat) read(f *os.File) error {
+	total, offset := 0, int64(0)
+	for {
+		begin, err := unix.Seek(int(f.Fd()), offset, unix.SEEK_DATA)
+		if err == unix.ENXIO {
+			return nil // that was the last
+		}
+		if err != nil {
+			return os.NewSyscallError("seek", err)
+		}
+		if offset, err = unix.Seek(int(f.Fd()), begin, unix.SEEK_HOLE); err != nil {
+			return os.NewSyscallError("seek", err)
+		}
+		if total += int(offset - begin); total > maxFormatted {
+			return errors.New("the file system that holds /tmp does not know which parts of a file are empty")
+		}
+		data := make([]byte, offset-begin)
+		if _, err := f.ReadAt(data, begin); err != nil && err != io.EOF {
+			return err
+		}
+		format.chunks = append(format.chunks, diskChunk{begin, data})
+	}
+}
+
+// write makes an empty file a formatted one.
+func (format *diskFormat) write(f *os.File) error {
+	if err := f.Truncate(format.size); err != nil {
+		return err
+	}
+	for _, c := range format.chunks {
+		if _, err := f.WriteAt(c.data, c.offset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mountDisk mounts a shell's disk as its /tmp.
+func (s *script) mountDisk(device string) {
+	// Nothing is written only to be safe: it is gone after a crash anyway.
+	options := s.text("barrier=0,noinit_itable")
+	s.call(stepDisk, unix.SYS_MOUNT, s.text(device), s.text("tmp"), s.text("ext4"),
+		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOATIME, options)
+	s.call("make /tmp empty", unix.SYS_UNLINKAT, unix.AT_FDCWD, s.text("tmp/lost+found"), unix.AT_REMOVEDIR)
+	s.call("open /tmp to all", unix.SYS_FCHMODAT, unix.AT_FDCWD, s.text("tmp"), 0o1777)
+}
+
+// stepDisk is the step that fails where the kernel does not let lamb mount.
+const stepDisk = "mount a file system for /tmp"
+
+// explainDisks says why /tmp has no limit, and what would help.
+func (p *Provider) explainDisks() string {
+	const begin = "The size of /tmp is not limited: "
+	switch {
+	case p.rootless:
+		return begin + "only root may mount a file system for each function. Run lamb as root, or on a disk where it may fill up."
+	case errors.Is(p.noDisks, errNoMkfs):
+		return begin + "it needs mkfs.ext4 to make a file system for each function. Install e2fsprogs."
+	case errors.Is(p.noDisks, os.ErrNotExist), errors.Is(p.noDisks, unix.ENODEV):
+		return begin + "there are no loop devices or no ext4 (" + p.noDisks.Error() + "). Load them with `modprobe loop ext4`; a container needs /dev/loop-control and the devices."
+	}
+	return begin + "a file system for each function does not work here (" + p.noDisks.Error() + ")."
+}
+
+// inMemory tells whether a folder's file system is in memory, where what a
+// function writes to /tmp counts as its memory.
+func inMemory(dir string) bool {
+	var fs unix.Statfs_t
+	if unix.Statfs(dir, &fs) != nil {
+		return false
+	}
+	return fs.Type == unix.TMPFS_MAGIC || fs.Type == unix.RAMFS_MAGIC
+}
