@@ -12,7 +12,7 @@ import (
 // The users of sandboxes, when lamb is root. The range is one that systemd
 // leaves unused; each provider on the host has a part of it.
 const (
-	firstUID = 1_900_000_000
+	firstUID = 1_910_000_000
 	partUIDs = 4_096
 	parts    = 16
 )
