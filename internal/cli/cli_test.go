@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,6 +83,44 @@ func TestDoctor(t *testing.T) {
 	}
 	if status := Main([]string{"doctor", "--require-isolation"}, &stdout, &stderr); (status == 0) != isolated {
 		t.Errorf("with --require-isolation status %d, isolated %v", status, isolated)
+	}
+}
+
+// TestDoctorExits: 0 when lamb can run, whatever is missing.
+func TestDoctorExits(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	Main([]string{"doctor"}, &stdout, &stderr)
+	isolated := strings.Contains(stdout.String(), "\nnative    works; isolated")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(t.TempDir(), "not", "yet")
+	for _, tt := range []struct {
+		args   string
+		status int
+		says   string // in the report or the error
+		native bool   // needs native sandboxes
+	}{
+		{args: "--data-dir " + missing, says: "\ndata      " + missing + "\n"},
+		{args: "--data-dir " + file + "/below", status: 1, says: "it has no place for its data"},
+		{args: "--network host", says: "network: host"},
+		{args: "--network host --require-isolation", status: 1, says: "functions cannot be isolated here"},
+		{args: "--network none --require-isolation", says: "so it was asked for", native: true},
+		{args: "--network bridge", status: 1, says: "cannot run here with --network bridge"},
+		{args: "--network", status: 2, says: "needs an argument"},
+	} {
+		if tt.native && !isolated {
+			continue
+		}
+		var stdout, stderr bytes.Buffer
+		status := Main(append([]string{"doctor"}, strings.Fields(tt.args)...), &stdout, &stderr)
+		if out := stdout.String() + stderr.String(); status != tt.status || !strings.Contains(out, tt.says) {
+			t.Errorf("lamb doctor %s: status %d, does not say %q:\n%s", tt.args, status, tt.says, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(missing)); err == nil {
+		t.Error("doctor has made the data folder")
 	}
 }
 

@@ -14,11 +14,19 @@ import (
 
 	"github.com/lambhq/lamb/internal/datadir"
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/native"
 	"github.com/lambhq/lamb/internal/server"
 )
 
+// doctorOptions are the flags of lamb doctor; those of lamb serve mean the
+// same.
+type doctorOptions struct {
+	dataDir, network string
+	requireIsolation bool
+}
+
 func newDoctor(stdout io.Writer) *cobra.Command {
-	var requireIsolation bool
+	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what lamb can do on this machine",
@@ -32,10 +40,13 @@ cannot, or when --require-isolation is given and functions cannot be isolated.`,
 			if err := fromEnvironment(cmd.Flags(), os.Getenv); err != nil {
 				return err
 			}
-			return doctor(stdout, requireIsolation)
+			return doctor(stdout, o)
 		},
 	}
-	cmd.Flags().BoolVar(&requireIsolation, "require-isolation", false, "fail where functions cannot be isolated")
+	f := cmd.Flags()
+	f.StringVar(&o.dataDir, "data-dir", "", "`folder` for functions and their code (default: per user)")
+	f.StringVar(&o.network, "network", "", "network of functions: private, none or host (default: private where it works, else none)")
+	f.BoolVar(&o.requireIsolation, "require-isolation", false, "fail where functions cannot be isolated")
 	return cmd
 }
 
@@ -47,16 +58,30 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func doctor(w io.Writer, requireIsolation bool) error {
+func doctor(w io.Writer, o doctorOptions) error {
 	user := "an ordinary user"
 	if os.Geteuid() == 0 {
 		user = "root"
 	}
 	fmt.Fprintf(w, "lamb %s on %s/%s as %s\n", Version(), runtime.GOOS, runtime.GOARCH, user)
-	isolated := examineSandbox(w, server.SandboxNative)
-	runs := examineSandbox(w, server.SandboxProcess)
+	// In the folder where they will be: its file system has their /tmp.
+	data, err := dataFolder(o.dataDir)
+	var dir string
+	if err == nil {
+		dir, err = trialFolder(data)
+	}
+	if err != nil {
+		fmt.Fprintf(w, "data      %v: give another folder with --data-dir\n", err)
+		return errors.New("lamb cannot run here: it has no place for its data")
+	}
+	defer os.RemoveAll(dir)
+	isolated, err := examineSandbox(w, server.SandboxConfig{Kind: server.SandboxNative, WorkDir: filepath.Join(dir, "native"), Network: o.network})
+	if err != nil && o.network != "" && o.network != native.NetworkHost {
+		return fmt.Errorf("lamb cannot run here with --network %s", o.network)
+	}
+	_, processErr := examineSandbox(w, server.SandboxConfig{Kind: server.SandboxProcess, WorkDir: filepath.Join(dir, "process")})
 	chosen := server.SandboxProcess
-	if isolated {
+	if err == nil {
 		chosen = server.SandboxNative
 	}
 	fmt.Fprintf(w, "default   functions run on %s\n", chosen)
@@ -67,37 +92,32 @@ func doctor(w io.Writer, requireIsolation bool) error {
 			fmt.Fprintf(w, "%-9s no %s on PATH: %s functions run only if a version manager has it, or with --interpreter\n", l.language, l.program, l.language)
 		}
 	}
-	writable := examineData(w)
+	fmt.Fprintf(w, "data      %s\n", data)
 	switch {
-	case !runs || !writable:
-		return errors.New("lamb cannot run here")
-	case requireIsolation && !isolated:
+	case err != nil && processErr != nil:
+		return errors.New("lamb cannot run here: no sandbox works")
+	case o.requireIsolation && !isolated:
 		return errors.New("--require-isolation: functions cannot be isolated here")
 	}
 	return nil
 }
 
-// examineSandbox opens a kind of sandboxes for a trial; it reports whether
-// it works and, for native, isolates.
-func examineSandbox(w io.Writer, kind server.Sandbox) bool {
-	dir, err := os.MkdirTemp("", "lamb-doctor-")
+// examineSandbox opens a kind of sandboxes for a trial and writes down what it
+// can do; it reports whether it isolates.
+func examineSandbox(w io.Writer, cfg server.SandboxConfig) (isolates bool, err error) {
+	cfg.Log = slog.New(slog.DiscardHandler)
+	p, err := server.OpenSandboxes(cfg)
 	if err != nil {
-		fmt.Fprintf(w, "%-9s %v\n", kind, err)
-		return false
-	}
-	defer os.RemoveAll(dir)
-	p, err := server.OpenSandboxes(server.SandboxConfig{Kind: kind, WorkDir: filepath.Join(dir, "sandboxes"), Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		fmt.Fprintf(w, "%-9s %v\n", kind, err)
-		return false
+		fmt.Fprintf(w, "%-9s %v\n", cfg.Kind, err)
+		return false, err
 	}
 	defer p.Close()
 	fp := p.Fingerprint()
-	fmt.Fprintf(w, "%-9s works; %s\n", kind, describe(fp))
+	fmt.Fprintf(w, "%-9s works; %s\n", cfg.Kind, describe(fp))
 	for _, m := range fp.Missing {
 		fmt.Fprintf(w, "          - %s\n", m)
 	}
-	return kind != server.SandboxNative || fp.Isolation
+	return fp.Isolation, nil
 }
 
 // describe is a fingerprint in one line.
@@ -110,25 +130,22 @@ func describe(fp sandbox.Fingerprint) string {
 		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), fp.Network)
 }
 
-// examineData reports whether the default data folder can be used. A lamb
-// that uses it at the moment is no problem.
-func examineData(w io.Writer) bool {
-	path, err := datadir.Default()
-	if err != nil {
-		fmt.Fprintf(w, "data      %v\n", err)
-		return false
+// dataFolder is the folder that lamb serve would use.
+func dataFolder(given string) (string, error) {
+	if given != "" {
+		return filepath.Abs(given)
 	}
-	for parent := path; ; parent = filepath.Dir(parent) {
-		info, err := os.Stat(parent)
-		if errors.Is(err, os.ErrNotExist) && parent != filepath.Dir(parent) {
-			continue
+	return datadir.Default()
+}
+
+// trialFolder makes a folder, which the caller removes, where the data folder
+// is or would be made: that shows whether lamb can write there. A lamb that
+// uses the data folder at the moment is no problem.
+func trialFolder(data string) (string, error) {
+	for parent := data; ; parent = filepath.Dir(parent) {
+		dir, err := os.MkdirTemp(parent, ".lamb-doctor-")
+		if !errors.Is(err, os.ErrNotExist) || parent == filepath.Dir(parent) {
+			return dir, err
 		}
-		if err != nil || !info.IsDir() {
-			fmt.Fprintf(w, "data      %s cannot be used: give another folder with --data-dir\n", path)
-			return false
-		}
-		break
 	}
-	fmt.Fprintf(w, "data      %s\n", path)
-	return true
 }

@@ -61,7 +61,7 @@ standard output, everything else to standard error.`,
 	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
 	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
 	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: native (isolated, on Linux), process (not isolated) or auto (native where it works)")
-	f.StringVar(&o.cfg.Network, "network", "", "network of native sandboxes: private or none (default: what works here)")
+	f.StringVar(&o.cfg.Network, "network", "", "network of functions: private, none, or host (this machine's, not isolated) (default: private where it works, else none)")
 	f.StringVar(&o.cfg.HostPorts, "host-ports", "", "`ports` of this machine that functions in a private network reach as host.lamb.internal: all, none or 5432,8000-8099 (default: all if --listen is loopback)")
 	f.BoolVar(&o.cfg.RequireIsolation, "require-isolation", false, "do not start where functions are not isolated")
 	f.StringToStringVar(&o.interpreters, "interpreter", nil, "interpreter of a runtime: `RUNTIME=PATH` (python3.12=/opt/py/bin/python3)")
@@ -154,8 +154,11 @@ func printStart(w io.Writer, s *server.Server, cfg server.Config) {
 	fmt.Fprintf(&b, "  data       %s\n", store)
 	fmt.Fprintf(&b, "  account    %s, region %s\n", cfg.Account, cfg.Region)
 	isolation := "none: functions run as you, with your files and your network"
-	if fp.Isolation {
+	switch {
+	case fp.Isolation:
 		isolation = "functions cannot reach this host or each other"
+	case fp.Name == string(server.SandboxNative):
+		isolation = "not of the network: functions reach what this host can reach, lamb too"
 	}
 	fmt.Fprintf(&b, "  sandbox    %s; isolation: %s\n", fp.Name, isolation)
 	fmt.Fprintf(&b, "  limits     memory %s, CPU %s, processes %s, /tmp size %s; network: %s\n",

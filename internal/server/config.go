@@ -43,8 +43,8 @@ type Config struct {
 	Access auth.Access
 	// Sandbox chooses how functions run; SandboxAuto when empty.
 	Sandbox Sandbox
-	// Network is the native sandbox's: "private", "none", or empty for what
-	// this host allows.
+	// Network is the native sandbox's: "private", "none", "host", or empty for
+	// private where this host allows it, else none.
 	Network string
 	// HostPorts are the ports of this machine that functions in a private
 	// network reach as host.lamb.internal: "all", "none" or a list such as

@@ -55,7 +55,7 @@ type SandboxConfig struct {
 	// Stores are the folders where code lies; sandboxes that are prepared
 	// ahead serve functions from there.
 	Stores []string
-	// Network is native's: "private", "none", or empty for what works.
+	// Network is native's: "private", "none", "host", or empty for what works.
 	Network string
 	// Policy is what a private network may reach, LambdaAPI its way to lamb;
 	// see native.Config.
@@ -71,7 +71,7 @@ func OpenSandboxes(cfg SandboxConfig) (sandbox.Provider, error) {
 		return openProcess(cfg)
 	}
 	p, err := openNative(cfg)
-	if err == nil || cfg.Kind == SandboxNative || cfg.Network != "" {
+	if err == nil || cfg.Kind == SandboxNative || cfg.ownNetwork() {
 		return p, err // a network was asked for that only native has
 	}
 	fallback, processErr := openProcess(cfg)
@@ -79,6 +79,11 @@ func OpenSandboxes(cfg SandboxConfig) (sandbox.Provider, error) {
 		return nil, errors.Join(err, processErr)
 	}
 	return lesser{fallback, err}, nil
+}
+
+// ownNetwork tells whether functions must not share the host's network.
+func (cfg *SandboxConfig) ownNetwork() bool {
+	return cfg.Network != "" && cfg.Network != native.NetworkHost
 }
 
 func openNative(cfg SandboxConfig) (sandbox.Provider, error) {
@@ -96,7 +101,7 @@ func openNative(cfg SandboxConfig) (sandbox.Provider, error) {
 }
 
 func openProcess(cfg SandboxConfig) (sandbox.Provider, error) {
-	if cfg.Network != "" {
+	if cfg.ownNetwork() {
 		return nil, fmt.Errorf("network %q: only native sandboxes have a network of their own", cfg.Network)
 	}
 	return process.New(process.Config{WorkDir: cfg.WorkDir, Logger: cfg.Log})
@@ -124,8 +129,8 @@ func (c *Config) checkIsolation(fp sandbox.Fingerprint) error {
 	case c.RequireIsolation:
 		return fmt.Errorf("--require-isolation: the %s sandbox has none. %s", fp.Name, strings.Join(fp.Missing[:min(1, len(fp.Missing))], ""))
 	case gateway.ListenPolicy(c.Listen, c.Insecure, false) != nil:
-		return fmt.Errorf("refusing to listen on %s with the %s sandbox, which isolates nothing: functions would run as you for others. "+
-			"Use the native sandbox (lamb doctor says what it needs), listen on 127.0.0.1, or give --insecure", c.Listen, fp.Name)
+		return fmt.Errorf("refusing to listen on %s with the %s sandbox on the network %q, which does not isolate: others' functions would reach this machine. "+
+			"Use the native sandbox on another network (lamb doctor says what it needs), listen on 127.0.0.1, or give --insecure", c.Listen, fp.Name, fp.Network)
 	}
 	return nil
 }

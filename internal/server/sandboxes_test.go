@@ -42,6 +42,18 @@ func TestOpenSandboxes(t *testing.T) {
 	if _, err := open(t, SandboxProcess, "private"); err == nil {
 		t.Error("process takes a network that it does not have")
 	}
+	if fp, err := open(t, SandboxProcess, "host"); err != nil || fp.Network != "host" {
+		t.Errorf("process on the network that it has: %+v, %v", fp, err)
+	}
+	if fp, err := open(t, SandboxAuto, "host"); err != nil || fp.Network != "host" || fp.Isolation {
+		t.Errorf("auto on the host's network: %+v, %v", fp, err)
+	}
+	if fp, err := open(t, SandboxNative, "none"); isolatedErr == nil && (err != nil || fp.Network != "none" || !fp.Isolation) {
+		t.Errorf("native without a network: %+v, %v", fp, err)
+	}
+	if _, err := open(t, SandboxNative, "bridge"); err == nil {
+		t.Error("an unknown network is accepted")
+	}
 	auto, err := open(t, SandboxAuto, "")
 	if err != nil {
 		t.Fatal(err)

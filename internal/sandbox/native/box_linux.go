@@ -16,7 +16,8 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
-// Address is where processes in every sandbox reach the Runtime API.
+// Address is where processes in sandboxes with a network of their own reach
+// the Runtime API.
 const Address = "169.254.100.1:9001"
 
 // Box is a native sandbox.
@@ -112,7 +113,7 @@ func (b *Box) Paths() sandbox.Paths { return b.paths }
 func (b *Box) Listener() net.Listener { return b.shell.listener }
 
 // Address implements sandbox.Sandbox.
-func (b *Box) Address() string { return Address }
+func (b *Box) Address() string { return b.shell.address }
 
 // acquire takes the box's lock; the context that it returns ends with ctx and
 // with the box. The caller calls release.

@@ -22,6 +22,7 @@ type groups struct {
 	controllers map[string]bool   // that version 2 has for us
 	v1          map[string]string // controller to folder
 	freezes     bool              // version 2 can freeze
+	old         bool              // the limits are version 1's to set
 	missing     []string          // why something is not there
 }
 
@@ -47,6 +48,7 @@ func openGroups(name string) *groups {
 			continue
 		}
 		for _, c := range h.controllers {
+			g.old = g.old || c == "memory"
 			if c != "memory" && c != "cpu" && c != "pids" {
 				continue
 			}
@@ -97,6 +99,8 @@ func (g *groups) explain(refused error) {
 	switch {
 	case errors.Is(refused, syscall.EBUSY):
 		reason = "lamb's own control group has processes in it, so it cannot be divided; run lamb as a service with Delegate=yes in a group of its own"
+	case errors.Is(refused, os.ErrPermission) && g.old:
+		reason = "this host has control groups of version 1, which only root may divide; run lamb as root, or boot with systemd.unified_cgroup_hierarchy=1"
 	case errors.Is(refused, os.ErrPermission):
 		reason = "lamb may not make control groups; run it as root, or as a service of your own systemd with Delegate=yes"
 	case errors.Is(refused, unix.EROFS):

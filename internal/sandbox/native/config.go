@@ -15,6 +15,9 @@ const (
 	NetworkPrivate = "private"
 	// NetworkNone is loopback and the Runtime API.
 	NetworkNone = "none"
+	// NetworkHost is the host's: functions reach what is on it, lamb too, so
+	// that it is no isolation.
+	NetworkHost = "host"
 )
 
 // Config configures New.
@@ -32,7 +35,7 @@ type Config struct {
 	// TmpMB is the size of /tmp that shells are prepared with: specs with
 	// another size get one of their own. Zero prepares for specs without.
 	TmpMB int
-	// Network is NetworkPrivate or NetworkNone. Empty means private where this
+	// Network is one of the constants. Empty means private where this
 	// host allows it, else none; the fingerprint tells which.
 	Network string
 	// Policy is what may be reached by a private network.

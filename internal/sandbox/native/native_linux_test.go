@@ -35,6 +35,13 @@ func TestConformance(t *testing.T) {
 	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider { return newProvider(t, native.Config{}) }, sandboxtest.Options{})
 }
 
+// TestConformanceHostNetwork is the suite where the network is the host's.
+func TestConformanceHostNetwork(t *testing.T) {
+	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider {
+		return newProvider(t, native.Config{Network: native.NetworkHost})
+	}, sandboxtest.Options{})
+}
+
 // TestConformancePool is the suite on prepared shells, which may serve any
 // folder of a test.
 func TestConformancePool(t *testing.T) {

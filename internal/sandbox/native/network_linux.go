@@ -1,43 +1,61 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lambhq/lamb/internal/sandbox/loopback"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
 // networkFiles are those in /etc that depend on the network.
-func networkFiles(private bool) map[string]string {
+func networkFiles(network string) (map[string]string, error) {
 	hosts := "127.0.0.1 localhost " + hostName + "\n::1 localhost ip6-localhost ip6-loopback\n"
-	if !private {
-		return map[string]string{"etc/hosts": hosts, "etc/resolv.conf": "options timeout:1 attempts:1\n"}
+	switch network {
+	case NetworkPrivate:
+		return map[string]string{
+			"etc/hosts":       hosts + relay.HostAddress + " " + relay.HostName + "\n",
+			"etc/resolv.conf": "nameserver " + relay.HostAddress + "\n",
+		}, nil
+	case NetworkHost:
+		files := map[string]string{}
+		for _, name := range []string{"etc/hosts", "etc/resolv.conf"} {
+			content, err := os.ReadFile("/" + name)
+			if err != nil && !errors.Is(err, os.ErrNotExist) || len(content) > maxCopied {
+				return nil, fmt.Errorf("copy /%s: %w", name, cmp.Or[error](err, unix.EFBIG))
+			}
+			files[name] = string(content)
+		}
+		files["etc/hosts"] = "127.0.0.1 " + hostName + " " + relay.HostName + "\n" + files["etc/hosts"]
+		return files, nil
 	}
-	return map[string]string{
-		"etc/hosts":       hosts + relay.HostAddress + " " + relay.HostName + "\n",
-		"etc/resolv.conf": "nameserver " + relay.HostAddress + "\n",
-	}
+	return map[string]string{"etc/hosts": hosts, "etc/resolv.conf": "options timeout:1 attempts:1\n"}, nil
 }
 
 // openNetwork tries a sandbox, with a private network where that is wanted
 // and, unless it has to be, without where the host does not allow it.
 func (p *Provider) openNetwork(cfg Config) error {
-	switch cfg.Network {
+	network := cfg.Network
+	switch network {
 	case "", NetworkPrivate:
 		err := p.tryPrivate(cfg)
-		if err == nil || cfg.Network == NetworkPrivate {
+		if err == nil || network == NetworkPrivate {
 			return err
 		}
-		p.noNetwork = err
+		p.noNetwork, network = err, NetworkNone
+	case NetworkHost:
+		p.peers, p.openPeers = loopback.NewPeers()
 	case NetworkNone:
 	default:
-		return fmt.Errorf("unknown network %q", cfg.Network)
+		return fmt.Errorf("unknown network %q", network)
 	}
-	if err := p.useNetwork(false); err != nil {
+	if err := p.useNetwork(network); err != nil {
 		return err
 	}
 	return p.try()
@@ -49,7 +67,7 @@ func (p *Provider) tryPrivate(cfg Config) error {
 		return err
 	}
 	p.relay = r
-	err = p.useNetwork(true)
+	err = p.useNetwork(NetworkPrivate)
 	if err == nil {
 		err = p.try()
 	}
@@ -60,13 +78,30 @@ func (p *Provider) tryPrivate(cfg Config) error {
 	return nil
 }
 
-func (p *Provider) useNetwork(private bool) error {
-	p.private = private
-	for name, content := range networkFiles(private) {
-		if err := p.root.write(name, content); err != nil {
-			return fmt.Errorf("make the sandboxes' root: %w", err)
-		}
+func (p *Provider) useNetwork(network string) error {
+	p.net = network
+	files, err := networkFiles(network)
+	for name, content := range files {
+		err = errors.Join(err, p.root.write(name, content))
 	}
+	if err != nil {
+		return fmt.Errorf("make the sandboxes' root: %w", err)
+	}
+	return nil
+}
+
+// listenOnHost opens the listener of a shell that shares the host's network:
+// on a port of its own, for its user alone.
+func (sh *shell) listenOnHost() error {
+	uid := os.Geteuid()
+	if who := sh.provider.identity(sh.user); who.change {
+		uid = who.uid
+	}
+	l, err := sh.provider.peers.Listen(uid)
+	if err != nil {
+		return err
+	}
+	sh.listener, sh.address = l, l.Addr().String()
 	return nil
 }
 
@@ -116,15 +151,22 @@ func (p *Provider) explainNetwork() string {
 	return text
 }
 
-// network says what is in force, and why if it is not what it could be.
-func (p *Provider) network() (name string, missing []string) {
+// network says why the network is not what it could be.
+func (p *Provider) network() (missing []string) {
 	switch {
-	case p.private:
-		return NetworkPrivate, nil
+	case p.net == NetworkHost:
+		missing = []string{"Functions share this host's network, because so it was asked for: they reach lamb, its environments' ports, this host's services and its abstract unix sockets."}
+		if p.openPeers != "" {
+			missing = append(missing, p.openPeers)
+		} else if p.rootless {
+			missing = append(missing, "A function can connect to another's Runtime API, because all run as the same user: lamb as root gives each a user of its own.")
+		}
 	case p.noNetwork != nil:
-		return NetworkNone, []string{
+		missing = []string{
 			"Functions have no network but their own loopback, because a private one does not work here: " + p.explainNetwork() + ".",
 		}
+	case p.net == NetworkNone:
+		missing = []string{"Functions have no network but their own loopback: so it was asked for."}
 	}
-	return NetworkNone, []string{"Functions have no network but their own loopback: so it was asked for."}
+	return missing
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -37,16 +38,34 @@ func greet(t *testing.T, text string) net.Listener {
 
 func portOf(l net.Listener) uint16 { return uint16(l.Addr().(*net.TCPAddr).Port) }
 
-// bash runs a script in a sandbox; its connections are bash's /dev/tcp.
+// bash runs a script in a sandbox of its own; its connections are bash's
+// /dev/tcp.
 func bash(t *testing.T, p *native.Provider, script string) string {
+	t.Helper()
+	sb, err := p.Create(context.Background(), sandbox.Spec{ID: "curious", Task: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sb.Close()
+	return bashIn(t, sb, script)
+}
+
+func bashIn(t *testing.T, sb sandbox.Sandbox, script string) string {
 	t.Helper()
 	program, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip(err)
 	}
-	out, _ := run(t, p, sandbox.Spec{ID: "curious", Task: t.TempDir()},
-		sandbox.Process{Path: program, Args: []string{"-c", script}, Env: lambdaEnv})
-	return out
+	out := &text{}
+	proc, err := sb.Start(context.Background(), sandbox.Process{
+		Path: program, Args: []string{"-c", script}, Env: lambdaEnv, Stdout: out, Stderr: out,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-proc.Done()
+	sb.Flush()
+	return out.String()
 }
 
 // TestPrivateNetwork: what is allowed of the host is reached by its name, also
@@ -115,9 +134,65 @@ func TestNoNetwork(t *testing.T) {
 }
 
 func TestUnknownNetwork(t *testing.T) {
-	p, err := native.New(native.Config{WorkDir: t.TempDir(), Network: "host"})
+	p, err := native.New(native.Config{WorkDir: t.TempDir(), Network: "bridge"})
 	if err == nil {
 		p.Close()
 		t.Error("an unknown network is accepted")
+	}
+}
+
+// TestHostNetwork: what is on this host is reached, and only this sandbox
+// reaches its Runtime API, as far as users can be told apart.
+func TestHostNetwork(t *testing.T) {
+	l := greet(t, "hello")
+	p := newProvider(t, native.Config{Network: native.NetworkHost, Ready: 1, Stores: []string{os.TempDir()}})
+	native.AwaitPool(t, p)
+	if fp := p.Fingerprint(); fp.Network != native.NetworkHost || fp.Isolation {
+		t.Errorf("%+v", fp)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	owner, err := p.Create(ctx, sandbox.Spec{ID: "owner", Task: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	go func() {
+		for {
+			c, err := owner.Listener().Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "event\n")
+			c.Close()
+		}
+	}()
+	get := func(address string) string {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("(exec 3<>/dev/tcp/%s/%s && cat <&3) 2>/dev/null || echo no\n", host, port)
+	}
+	services := get(l.Addr().String()) + get(fmt.Sprint("host.lamb.internal:", portOf(l)))
+
+	out := bashIn(t, owner, services+get(owner.Address()))
+	if want := "hello\nhello\nevent\n"; out != want {
+		t.Errorf("its own: %q, want %q", out, want)
+	}
+	want := "hello\nhello\n"
+	if os.Geteuid() != 0 {
+		want += "event\n" // the same user, as the fingerprint says
+	}
+	// A connection that is closed at once looks open to bash.
+	if out := bash(t, p, services+get(owner.Address())); out != want && out != want+"no\n" {
+		t.Errorf("another's: %q, want %q", out, want)
+	}
+}
+
+// TestHostNetworkRootless is the same as an ordinary user.
+func TestHostNetworkRootless(t *testing.T) {
+	if !asOrdinaryUser(t, "^TestHostNetwork$") {
+		t.Skip("this is an ordinary user: TestHostNetwork is the same")
 	}
 }

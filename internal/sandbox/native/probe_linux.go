@@ -52,7 +52,7 @@ func (p *Provider) tryOnce() error {
 	if err = errors.Join(err, b.Close()); err == nil {
 		return nil
 	}
-	return &Unavailable{Step: err.Error(), Hint: hint(err, p.rootless), Err: err}
+	return &Unavailable{Step: err.Error(), Hint: hint(err, p.rootless, kernelSetting), Err: err}
 }
 
 // tryProgram starts a program that is not there: everything up to its
@@ -65,15 +65,17 @@ func (b *Box) tryProgram(ctx context.Context) error {
 	return fmt.Errorf("run a program: %w", err)
 }
 
-// hint tells what to do about a failed trial.
-func hint(err error, rootless bool) string {
-	setting := func(name string) string {
-		b, err := os.ReadFile("/proc/sys/" + name)
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(b))
+// kernelSetting is a file below /proc/sys; empty when it is not there.
+func kernelSetting(name string) string {
+	b, err := os.ReadFile("/proc/sys/" + name)
+	if err != nil {
+		return ""
 	}
+	return strings.TrimSpace(string(b))
+}
+
+// hint tells what to do about a failed trial.
+func hint(err error, rootless bool, setting func(string) string) string {
 	switch {
 	case errors.Is(err, syscall.ENOSYS), errors.Is(err, sandbox.ErrUnsupported):
 		return "It needs Linux 5.12 or newer, on amd64 or arm64"
@@ -94,11 +96,10 @@ func hint(err error, rootless bool) string {
 // fingerprint writes down what is in force.
 func (p *Provider) fingerprint() {
 	g := p.groups
-	network, noNetwork := p.network()
 	p.print = sandbox.Fingerprint{
-		Name: "native", Isolation: true, Network: network,
+		Name: "native", Isolation: p.net != NetworkHost, Network: p.net,
 		Memory: g.has("memory"), CPU: g.has("cpu"), Processes: true, Freeze: true,
-		Tmp: p.disks != nil, Missing: slices.Concat(noNetwork, g.missing),
+		Tmp: p.disks != nil, Missing: slices.Concat(p.network(), g.missing),
 	}
 	if p.disks == nil {
 		p.print.Missing = append(p.print.Missing, p.explainDisks())

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/loopback"
 	"github.com/lambhq/lamb/internal/sandbox/output"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
@@ -38,9 +39,11 @@ type Provider struct {
 	buffers  *output.Buffers
 	print    sandbox.Fingerprint
 
-	private   bool         // sandboxes have a private network
-	relay     *relay.Relay // nil without
-	noNetwork error        // why they have none although it was wanted
+	net       string         // NetworkPrivate, NetworkNone or NetworkHost
+	peers     loopback.Peers // of sandboxes in the host's network
+	openPeers string         // why others may connect to their listeners
+	relay     *relay.Relay   // nil without
+	noNetwork error          // why they have none although it was wanted
 	lambdaAPI func(context.Context, string) (net.Conn, error)
 
 	lastShell atomic.Uint64
@@ -233,7 +236,7 @@ func (p *Provider) close() error {
 	if p.disks != nil {
 		errs = append(errs, p.disks.close())
 	}
-	errs = append(errs, p.claim.close())
+	errs = append(errs, p.claim.close(), p.peers.Close())
 	if p.ownsDir {
 		errs = append(errs, hostfs.RemoveTree(p.workDir))
 	}

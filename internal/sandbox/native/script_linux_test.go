@@ -108,7 +108,7 @@ func TestMountsFrom(t *testing.T) {
 	}
 }
 
-func TestHints(t *testing.T) {
+func TestUnavailableSaysWhatToDo(t *testing.T) {
 	if got := (&Unavailable{Step: "mount: operation not permitted", Hint: "Do this"}).Error(); !strings.HasSuffix(got, "mount: operation not permitted. Do this") {
 		t.Error(got)
 	}

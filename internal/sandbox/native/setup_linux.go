@@ -11,6 +11,10 @@ import (
 // RuntimePort is where lamb listens inside every sandbox.
 const RuntimePort = 9001
 
+// fdListener is the listener in process 1 while it sets up: the helper socket
+// and the root come before it.
+const fdListener = fdReceived + 2
+
 // runtimeIP is AWS's address of the Runtime API, on the sandbox's own loopback.
 var runtimeIP = [4]byte{169, 254, 100, 1}
 
@@ -42,7 +46,7 @@ type shellPlan struct {
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
 
-	private bool // it has a private network
+	network string // see Config.Network
 }
 
 // attributes appends a mount_setattr: flags for a mount and those below it.
@@ -65,7 +69,7 @@ func (s *script) bind(b bind, flags uint64) {
 const readOnlyTree = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
 
 // setup is a shell's first script: it makes everything that does not depend
-// on the function and reports with the listener, the root and the sockets of
+// on the function and reports with the root, the listener and the sockets of
 // the private network.
 func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s := m.newScript()
@@ -76,15 +80,17 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s.call("signalfd", unix.SYS_SIGNALFD4, -1, mask, 8, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
 	s.call("sigprocmask", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, mask, 0, 8)
 	s.mounts(root, shell)
-	s.network()
+	// fdReceived; what follows is handed over.
+	s.call("socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	s.call("open /", unix.SYS_OPENAT, unix.AT_FDCWD, s.text("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	handed := 2
-	if shell.private {
+	if shell.network != NetworkHost {
+		s.network()
+	}
+	if shell.network == NetworkPrivate {
 		s.openRelay()
-		handed += relay.Sockets
 	}
 	s.call("seccomp", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, m.base.filters[0])
-	s.hand(handed)
+	s.hand(shell.handed())
 	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdReceived, ^uint32(0), 0)
 	s.jump(m.base.park)
 	return s
@@ -162,10 +168,21 @@ func (s *script) mounts(root *rootPlan, shell *shellPlan) {
 
 func storeName(i int) string { return storeDir + "/" + string(rune('a'+i)) }
 
-// network brings loopback up, gives it AWS's address and opens the listener.
-// The helper socket is fdReceived, the listener the next.
+// handed is how many descriptors the setup hands over: the root, the listener
+// of an own network, the sockets of a private one.
+func (shell *shellPlan) handed() int {
+	switch shell.network {
+	case NetworkHost:
+		return 1
+	case NetworkPrivate:
+		return maxHanded
+	}
+	return 2
+}
+
+// network brings loopback up, with the socket that was opened first, gives it
+// AWS's address and opens the listener.
 func (s *script) network() {
-	s.call("socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	request := func(name string, call int, device string, fill func([]byte)) {
 		ifreq := make([]byte, 40)
 		copy(ifreq, device)
@@ -179,11 +196,11 @@ func (s *script) network() {
 	request("set its mask", unix.SIOCSIFNETMASK, "lo:1", func(b []byte) { inet(b, [4]byte{255, 255, 255, 255}, 0) })
 	s.call("socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	one := s.words(1)
-	s.call("reuse the address", unix.SYS_SETSOCKOPT, fdReceived+1, unix.SOL_SOCKET, unix.SO_REUSEADDR, one, 4)
+	s.call("reuse the address", unix.SYS_SETSOCKOPT, fdListener, unix.SOL_SOCKET, unix.SO_REUSEADDR, one, 4)
 	name := make([]byte, 16)
 	inet(name, [4]byte{}, RuntimePort) // 127.0.0.1 and AWS's
-	s.call("bind the listener", unix.SYS_BIND, fdReceived+1, s.bytes(name), 16)
-	s.call("listen", unix.SYS_LISTEN, fdReceived+1, 128)
+	s.call("bind the listener", unix.SYS_BIND, fdListener, s.bytes(name), 16)
+	s.call("listen", unix.SYS_LISTEN, fdListener, 128)
 }
 
 // inet fills a sockaddr_in.

@@ -36,6 +36,7 @@ type shell struct {
 	control  *control
 	pid      int // of process 1, on the host
 	listener net.Listener
+	address  string         // of listener, as processes inside dial it
 	root     *os.File       // "/" inside, O_PATH
 	inlet    *relay.Inlet   // nil without a private network
 	session  *relay.Session // serves the inlet, once it is a sandbox's
@@ -57,7 +58,7 @@ func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 	if sh.user, err = p.users.take(); err != nil {
 		return nil, err
 	}
-	plan := &shellPlan{stores: sh.stores, private: p.private}
+	plan := &shellPlan{stores: sh.stores, network: p.net}
 	if plan.files, err = p.userFiles(sh.user); err != nil {
 		return nil, err
 	}
@@ -73,6 +74,11 @@ func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 	}
 	if sh.group, err = p.groups.create(sh.name); err != nil {
 		return nil, fmt.Errorf("make its control group: %w", err)
+	}
+	if p.net == NetworkHost {
+		if err := sh.listenOnHost(); err != nil {
+			return nil, fmt.Errorf("open its listener: %w", err)
+		}
 	}
 	if err := sh.spawn(); err != nil {
 		return nil, err
@@ -103,9 +109,12 @@ func (sh *shell) spawn() error {
 	defer theirs.Close()
 	sh.control = c
 	sys := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET,
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 		Setsid:     true, // Ctrl-C is for lamb
 		Pdeathsig:  syscall.SIGKILL,
+	}
+	if p.net != NetworkHost {
+		sys.Cloneflags |= unix.CLONE_NEWNET
 	}
 	if p.rootless {
 		who := p.identity(sh.user)
@@ -143,12 +152,12 @@ func (sh *shell) setup(plan *shellPlan) error {
 		return err
 	}
 	_, fds, err := sh.control.receive(s)
-	want := 2
-	if plan.private {
-		want = maxHanded
+	if err == nil && len(fds) != plan.handed() {
+		err = fmt.Errorf("it has passed %d descriptors, not %d", len(fds), plan.handed())
 	}
-	if err == nil && len(fds) != want {
-		err = fmt.Errorf("it has passed %d descriptors, not %d", len(fds), want)
+	if err == nil {
+		sh.root, fds = os.NewFile(uintptr(fds[0]), "root"), fds[1:]
+		fds, err = sh.connect(fds)
 	}
 	if err != nil {
 		for _, fd := range fds {
@@ -156,22 +165,27 @@ func (sh *shell) setup(plan *shellPlan) error {
 		}
 		return err
 	}
-	listener := os.NewFile(uintptr(fds[0]), "listener")
-	defer listener.Close()
-	sh.root = os.NewFile(uintptr(fds[1]), "root")
-	if sh.listener, err = net.FileListener(listener); err != nil {
-		for _, fd := range fds[2:] {
-			unix.Close(fd)
-		}
-		return err
-	}
-	if plan.private {
-		if sh.inlet, err = relay.Setup(fds[2:]); err != nil {
-			return err
-		}
-	}
 	sh.group.resetPeak()
 	return nil
+}
+
+// connect takes the sockets of the shell's own network, if it has one; it
+// returns those that it has not taken.
+func (sh *shell) connect(fds []int) (rest []int, err error) {
+	if len(fds) == 0 {
+		return nil, nil
+	}
+	listener := os.NewFile(uintptr(fds[0]), "listener")
+	defer listener.Close()
+	fds = fds[1:]
+	if sh.listener, err = net.FileListener(listener); err != nil {
+		return fds, err
+	}
+	sh.address = Address
+	if len(fds) > 0 {
+		sh.inlet, err = relay.Setup(fds) // takes them, whatever happens
+	}
+	return nil, err
 }
 
 // configure makes the shell a sandbox. It does not wait for process 1: what is

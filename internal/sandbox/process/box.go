@@ -60,7 +60,7 @@ func (b *box) open() error {
 		return err
 	}
 	b.paths = paths
-	if b.listener, err = b.provider.listen(); err != nil {
+	if b.listener, err = b.provider.peers.Listen(os.Geteuid()); err != nil {
 		return err
 	}
 	b.address = b.listener.Addr().String()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/loopback"
 	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
@@ -40,7 +40,7 @@ type Provider struct {
 	log     *slog.Logger
 	workDir string
 	ownsDir bool // workDir is a temporary folder that Close removes
-	peers   peerCheck
+	peers   loopback.Peers
 	buffers *output.Buffers
 	print   sandbox.Fingerprint
 	engine  engine
@@ -102,7 +102,7 @@ func New(cfg Config) (*Provider, error) {
 		"Functions are ordinary processes of the user who runs lamb: they can read and change what this user can, see each other, and reach lamb.",
 		"Memory, CPU, the number of processes and the size of /tmp are not limited.",
 	}}
-	peers, note := newPeerCheck()
+	peers, note := loopback.NewPeers()
 	p.peers = peers
 	p.note(note)
 	e, notes, err := newEngine(cfg, p.log)
@@ -206,7 +206,7 @@ func (p *Provider) close() error {
 
 // releaseHost gives back what the provider holds apart from processes.
 func (p *Provider) releaseHost() error {
-	err := p.peers.close()
+	err := p.peers.Close()
 	if p.ownsDir {
 		err = errors.Join(err, hostfs.RemoveTree(p.workDir))
 	}
@@ -237,13 +237,4 @@ func (p *Provider) prepareWorkDir(dir string) error {
 		}
 	}
 	return err
-}
-
-// listen opens a sandbox's listener.
-func (p *Provider) listen() (net.Listener, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	return p.peers.wrap(l), nil
 }

@@ -143,12 +143,12 @@ func (s *suite) leaks(t *testing.T) {
 		if _, err := sb.Start(ctx, sandbox.Process{Path: "/missing", Stdout: &text{}}); err == nil {
 			t.Fatal("started a missing program")
 		}
-		tmp := sb.Paths().Tmp
+		in := sb.Paths()
 		if err := sb.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(tmp); !p.Fingerprint().Isolation && !os.IsNotExist(err) {
-			t.Fatalf("%s is left: %v", tmp, err)
+		if _, err := os.Stat(in.Tmp); !ownRoot(in) && !os.IsNotExist(err) {
+			t.Fatalf("%s is left: %v", in.Tmp, err)
 		}
 	}
 	cycle(0) // what is made once

@@ -1,4 +1,4 @@
-package process
+package loopback
 
 import (
 	"encoding/binary"
@@ -12,32 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerCheck tells which user connects to a loopback listener: it asks the
-// kernel (sock_diag) for the owner of the socket at the other end. Its limits:
-// it keeps other users of the machine out, not other programs of the same
-// user nor other sandboxes; it sees who made the socket, not who uses it now;
-// and root passes as anyone it likes.
-type peerCheck struct {
-	owner   ownerFunc    // nil when this kernel does not say
-	release func() error // nil when there is nothing to release
-}
-
-// ownerFunc returns the user id that owns the TCP socket with these ends.
-type ownerFunc func(local, remote netip.AddrPort) (uid uint32, err error)
-
-// newPeerCheck returns the check that works on this kernel, and a sentence
-// for the fingerprint when none does.
-func newPeerCheck() (peerCheck, string) {
+// newPeers returns the check that works on this kernel, and a sentence for the
+// fingerprint when none does.
+func newPeers() (Peers, string) {
 	if d, err := dialDiag(); err == nil {
 		if checkWorks(d.owner) {
-			return peerCheck{owner: d.owner, release: d.close}, ""
+			return Peers{owner: d.owner, release: d.close}, ""
 		}
 		_ = d.close() // nothing was written to it
 	}
 	if checkWorks(procNetOwner) {
-		return peerCheck{owner: procNetOwner}, ""
+		return Peers{owner: procNetOwner}, ""
 	}
-	return peerCheck{}, "Every local user can connect to a function's Runtime API: this kernel does not say who owns a socket (sock_diag)."
+	return Peers{}, "Every local user can connect to a function's Runtime API: this kernel does not say who owns a socket (sock_diag)."
 }
 
 // checkWorks tries owner on a connection of our own: a kernel without the
@@ -55,53 +42,6 @@ func checkWorks(owner ownerFunc) bool {
 	defer c.Close()
 	uid, err := owner(addrPort(c.LocalAddr()), addrPort(c.RemoteAddr()))
 	return err == nil && uid == uint32(os.Geteuid())
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-}
-
-func (c peerCheck) wrap(l net.Listener) net.Listener {
-	if c.owner == nil {
-		return l
-	}
-	return &checkedListener{Listener: l, owner: c.owner, uid: uint32(os.Geteuid())}
-}
-
-func (c peerCheck) close() error {
-	if c.release == nil {
-		return nil
-	}
-	return c.release()
-}
-
-// checkedListener accepts connections of one user only.
-type checkedListener struct {
-	net.Listener
-	owner ownerFunc
-	uid   uint32
-}
-
-// Accept closes the connections of others and goes on.
-func (l *checkedListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		// The other end's local address is our remote one. A socket that is
-		// closed already has no owner: nobody waits for an answer there.
-		uid, err := l.owner(addrPort(c.RemoteAddr()), addrPort(c.LocalAddr()))
-		if err == nil && uid == l.uid {
-			return c, nil
-		}
-		_ = c.Close() // a stranger's connection
-	}
 }
 
 // diag is a netlink socket for questions about single sockets.
