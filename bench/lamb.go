@@ -36,6 +36,7 @@ type lamb struct {
 	cmd     *exec.Cmd
 	address string
 	where   string        // its sandbox, cgroup and network
+	shells  int           // sandboxes that it prepares ahead
 	started time.Duration // from exec to the line that says that it serves
 	log     *os.File
 	said    *tail
@@ -85,7 +86,7 @@ func startLamb(ctx context.Context, binary, scratch string, flags ...string) (*l
 			l.where = m[1]
 		}
 		if m := hasLimits.FindStringSubmatch(line); m != nil {
-			limits = cgroup(m[1] == "enforced") + ", network " + m[2]
+			limits = cgroup(m[1] == "enforced") + ", " + m[2] + " network"
 		}
 		if strings.HasPrefix(line, lastLine) {
 			break

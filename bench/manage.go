@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/lambhq/lamb/bench/load"
@@ -25,6 +26,17 @@ type spec struct {
 	name, runtime, handler string
 	memoryMB               int
 	zip                    []byte
+}
+
+// language is what a function is written in, for names.
+func (s spec) language() string {
+	language, _, _ := strings.Cut(strings.Map(func(r rune) rune {
+		if r < 'a' || r > 'z' {
+			return '-'
+		}
+		return r
+	}, s.runtime), "-")
+	return language
 }
 
 // call makes a signed request of the management API.

@@ -56,3 +56,24 @@ func fieldKB(file, name string) (int64, error) {
 	}
 	return 0, fmt.Errorf("%s has no %s", file, name)
 }
+
+// descendants are the processes below one, as far as /proc tells.
+func descendants(pid int) []int {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil // a pattern of ours is never bad
+	}
+	var all []int
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that has just ended
+		}
+		for child := range strings.FieldsSeq(string(text)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				all = append(append(all, n), descendants(n)...)
+			}
+		}
+	}
+	return all
+}

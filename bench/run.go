@@ -29,7 +29,9 @@ type bench struct {
 	echo    *child
 	proxy   *child
 	missing []string
-	undo    []func() error
+	// generation numbers the updates that make functions start cold.
+	generation int
+	undo       []func() error
 }
 
 // sizes are how much is done per measurement.
@@ -43,8 +45,8 @@ type sizes struct {
 }
 
 var (
-	fullSizes  = sizes{warm: 1500, loaded: 6400, big: 6, pairs: 4, burst: 64, shells: 128}
-	quickSizes = sizes{warm: 10, loaded: 128, big: 1, pairs: 1, burst: 4, shells: 8}
+	fullSizes  = sizes{warm: 1000, loaded: 6400, big: 6, pairs: 4, burst: 64, shells: 128}
+	quickSizes = sizes{warm: 10, loaded: 128, big: 1, pairs: 1, burst: 2, shells: 8}
 )
 
 // run measures and reports.
@@ -120,7 +122,7 @@ func (b *bench) open(ctx context.Context) error {
 	if b.o.sandbox == "auto" {
 		b.chooseSandbox(ctx)
 	}
-	if b.lamb, err = b.start(ctx); err != nil {
+	if b.lamb, err = b.start(ctx, readyShells); err != nil {
 		return err
 	}
 	if b.echo, err = startFloor(ctx, "echo"); err != nil {
@@ -134,13 +136,26 @@ func (b *bench) open(ctx context.Context) error {
 	return nil
 }
 
-// start starts a lamb on the sandbox of this run, to be closed with it.
-func (b *bench) start(ctx context.Context, flags ...string) (*lamb, error) {
-	flags = append(flags, "--sandbox", b.o.sandbox)
+// launch starts a lamb on the sandbox of this run; the caller closes it.
+func (b *bench) launch(ctx context.Context, shells int) (*lamb, error) {
+	flags := []string{"--sandbox", b.o.sandbox}
 	if b.o.network != "" {
 		flags = append(flags, "--network", b.o.network)
 	}
-	l, err := startLamb(ctx, b.binary, b.scratch, flags...)
+	if b.o.sandbox != "native" {
+		shells = 0
+	}
+	l, err := startLamb(ctx, b.binary, b.scratch, append(flags, "--shells", strconv.Itoa(shells))...)
+	if err != nil {
+		return nil, err
+	}
+	l.shells = shells
+	return l, nil
+}
+
+// start is launch for a lamb that is closed with the run.
+func (b *bench) start(ctx context.Context, shells int) (*lamb, error) {
+	l, err := b.launch(ctx, shells)
 	if err == nil {
 		b.onClose(l.Close)
 	}
@@ -165,13 +180,18 @@ func (b *bench) leaveOut(format string, args ...any) {
 	b.missing = append(b.missing, strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
 
-// contests are those that were asked for, ready to be played.
-func (b *bench) contests(ctx context.Context, only *regexp.Regexp) ([]contest, error) {
-	var all []contest
-	for _, make := range []struct {
-		name string
-		of   func(context.Context) (contest, error)
-	}{
+// A maker prepares a contest: its functions, connections and files.
+type maker struct {
+	name string
+	make func(context.Context) (contest, error)
+}
+
+// makers are all contests, in the order of the table.
+func (b *bench) makers() []maker {
+	like := func(f func(context.Context, string) (spec, error), alone bool) func(context.Context) (contest, error) {
+		return func(ctx context.Context) (contest, error) { return b.coldInterpreter(ctx, f, alone) }
+	}
+	return []maker{
 		{"warm", b.warmRaw},
 		{"warm-one-hop", b.warmOneHop},
 		{"warm-verified", b.warmVerified},
@@ -182,23 +202,42 @@ func (b *bench) contests(ctx context.Context, only *regexp.Regexp) ([]contest, e
 		{"8-connections", func(ctx context.Context) (contest, error) { return b.loaded(ctx, 8) }},
 		{"64-connections", func(ctx context.Context) (contest, error) { return b.loaded(ctx, 64) }},
 		{"6MB", b.big},
-	} {
-		if !only.MatchString(make.name) {
+		{"start-pooled", b.startPooled},
+		{"start-fresh", b.startFresh},
+		{"cold", b.coldRaw},
+		{"cold-dry", b.coldDry},
+		{"cold-python", like(pythonSpec, false)},
+		{"cold-python-alone", like(pythonSpec, true)},
+		{"cold-node", like(nodeSpec, false)},
+		{"cold-node-alone", like(nodeSpec, true)},
+		{"burst", b.burstRaw},
+		{"burst-python", func(ctx context.Context) (contest, error) { return b.burstInterpreter(ctx, pythonSpec) }},
+		{"burst-node", func(ctx context.Context) (contest, error) { return b.burstInterpreter(ctx, nodeSpec) }},
+		{"shell-memory", b.shellMemory},
+		{"start-up", b.startUp},
+		{"idle-memory", b.idleMemory},
+		{"durable", b.durable},
+	}
+}
+
+// contests are those that were asked for, ready to be played.
+func (b *bench) contests(ctx context.Context, only *regexp.Regexp) ([]contest, error) {
+	var all []contest
+	for _, m := range b.makers() {
+		if !only.MatchString(m.name) {
 			continue
 		}
-		c, err := make.of(ctx)
+		c, err := m.make(ctx)
 		if errors.Is(err, errMissing) {
-			b.leaveOut("%s: %v", make.name, err)
+			b.leaveOut("%s: %v", m.name, err)
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("prepare %s: %w", make.name, err)
+			return nil, fmt.Errorf("prepare %s: %w", m.name, err)
 		}
-		c.name = make.name
+		c.name = m.name
 		for i := range c.rows {
-			if c.rows[i].where == "" {
-				c.rows[i].where = b.lamb.where
-			}
+			c.rows[i].where = b.lamb.where
 		}
 		all = append(all, c)
 	}

@@ -22,7 +22,7 @@ const (
 // event is what is invoked with, where size does not matter.
 var event = []byte(`{"order":"4711","items":[{"sku":"lamb-1","count":3},{"sku":"lamb-2","count":1}],"express":true}`)
 
-const proxyName = "two-hop net/http proxy, p50"
+const proxyName = "proxy p50"
 
 //go:embed functions/echo.py
 var pythonEcho []byte
@@ -71,8 +71,8 @@ func (b *bench) warmRaw(ctx context.Context) (contest, error) {
 		floor: withCPU(b.proxy.cmd, b.sizes.warm, floor), lamb: withCPU(b.lamb.cmd, b.sizes.warm, lamb),
 		rows: []row{
 			{what: "warm invoke, raw worker, p50", floor: proxyName, unit: "µs", target: target{ratioMax, 0.9}},
-			{what: "the same, p99", floor: "two-hop net/http proxy, p99", unit: "µs"},
-			{what: "the same, CPU of lamb per request", floor: "CPU of the proxy's process", unit: "µs", target: target{ratioMax, 1}},
+			{what: "… p99", floor: "proxy p99", unit: "µs"},
+			{what: "… CPU of lamb per request", floor: "proxy's CPU", unit: "µs", target: target{ratioMax, 1}},
 		},
 	}, nil
 }
@@ -162,7 +162,7 @@ func (b *bench) warmOneHop(ctx context.Context) (contest, error) {
 	request := load.Post(b.echo.address, "/", "", event, event)
 	c, err := b.warm(ctx, "raw-one-hop", "warm invoke, raw worker, p50", fullMB, local, target{})
 	c.floor = p50(latency(client, func() load.Request { return request }, b.sizes.warm))
-	c.rows[0].floor = "one-hop net/http echo, p50"
+	c.rows[0].floor = "echo p50"
 	return c, err
 }
 
@@ -188,7 +188,7 @@ func (b *bench) warmVerified(ctx context.Context) (contest, error) {
 	if err := json.Unmarshal(text, &minted); err != nil {
 		return contest{}, err
 	}
-	return b.warm(ctx, "raw-verified", "warm invoke, raw worker, signature verified in full, p50", fullMB, minted, target{})
+	return b.warm(ctx, "raw-verified", "warm invoke, raw worker, signature verified, p50", fullMB, minted, target{})
 }
 
 func (b *bench) warmSmall(ctx context.Context) (contest, error) {
@@ -309,8 +309,8 @@ func (b *bench) loaded(ctx context.Context, n int) (contest, error) {
 		floor: throughput(proxy, func() load.Request { return through }),
 		lamb:  throughput(lamb, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
 		rows: []row{
-			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "two-hop net/http proxy", unit: "req/s", target: target{ratioMin, 0.7}},
-			{what: "the same, p99", floor: "two-hop net/http proxy, p99", unit: "µs"},
+			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "proxy", unit: "req/s", target: target{ratioMin, 0.7}},
+			{what: "… p99", floor: "proxy p99", unit: "µs"},
 		},
 	}, nil
 }

@@ -32,6 +32,7 @@ func TestMistakes(t *testing.T) {
 		{args: []string{"serve", "--log-format", "xml"}, status: 2, stderr: `--log-format "xml": use text or json`},
 		{args: []string{"serve", "--concurrency", "0"}, status: 2, stderr: "--concurrency 0: at least 1"},
 		{args: []string{"serve", "--keep-alive", "0s"}, status: 2, stderr: "--keep-alive 0s"},
+		{args: []string{"serve", "--shells", "-1"}, status: 2, stderr: "--shells -1"},
 		{args: []string{"serve", "--ephemeral", "--data-dir", "x"}, status: 2, stderr: "--ephemeral and --data-dir exclude each other"},
 		{args: []string{"serve"}, env: map[string]string{"LAMB_DRAIN": "soon"}, status: 2, stderr: "LAMB_DRAIN: "},
 		{args: []string{"serve", "--ephemeral", "--account-id", "1"}, status: 1, stderr: `account id "1" is not 12 digits`},

@@ -63,6 +63,7 @@ standard output, everything else to standard error.`,
 	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: native (isolated, on Linux), process (not isolated) or auto (native where it works)")
 	f.StringVar(&o.cfg.Network, "network", "", "network of functions: private, none, or host (this machine's, not isolated) (default: private where it works, else none)")
 	f.StringVar(&o.cfg.HostPorts, "host-ports", "", "`ports` of this machine that functions in a private network reach as host.lamb.internal: all, none or 5432,8000-8099 (default: all if --listen is loopback)")
+	f.IntVar(&o.cfg.Shells, "shells", server.DefaultShells, "native sandboxes prepared ahead, for fast cold starts; each takes about half a megabyte")
 	f.BoolVar(&o.cfg.RequireIsolation, "require-isolation", false, "do not start where functions are not isolated")
 	f.StringToStringVar(&o.interpreters, "interpreter", nil, "interpreter of a runtime: `RUNTIME=PATH` (python3.12=/opt/py/bin/python3)")
 	f.StringVar(&o.cfg.SDKDir, "sdk-dir", "", "`folder` with AWS SDKs for functions that bring none: python/ (pip install --target) and nodejs/node_modules/ (npm install --prefix)")
@@ -96,6 +97,12 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	}
 	if cfg.KeepAlive <= 0 {
 		return usageError{fmt.Errorf("--keep-alive %s: must be longer than nothing", cfg.KeepAlive)}
+	}
+	switch {
+	case cfg.Shells < 0:
+		return usageError{fmt.Errorf("--shells %d: cannot be less than none", cfg.Shells)}
+	case cfg.Shells == 0:
+		cfg.Shells = -1 // none; zero would be the default
 	}
 	if cfg.Drain == 0 {
 		cfg.Drain = time.Nanosecond // no time at all; zero would be the default

@@ -16,6 +16,8 @@ const (
 	DefaultRegion  = "us-east-1"
 	DefaultAccount = "000000000000"
 	DefaultDrain   = 30 * time.Second
+	// DefaultShells is how many native sandboxes are prepared ahead.
+	DefaultShells = 8
 	// DefaultMemoryReserve is the available memory under which no
 	// environment is started.
 	DefaultMemoryReserve = 256 << 20
@@ -50,6 +52,9 @@ type Config struct {
 	// network reach as host.lamb.internal: "all", "none" or a list such as
 	// "5432,8000-8099"; empty means all if lamb listens on loopback, else none.
 	HostPorts string
+	// Shells is how many native sandboxes are prepared ahead, DefaultShells
+	// when zero; none when negative: every cold start then makes its own.
+	Shells int
 	// RequireIsolation makes Start fail where functions are not isolated.
 	RequireIsolation bool
 	// Interpreters and SDKDir: see runtimes.Options.
@@ -85,6 +90,9 @@ func (c *Config) setDefaults() error {
 	}
 	if c.Drain == 0 {
 		c.Drain = DefaultDrain
+	}
+	if c.Shells == 0 {
+		c.Shells = DefaultShells
 	}
 	if c.MemoryReserve == 0 {
 		c.MemoryReserve = DefaultMemoryReserve

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/invoke"
 	"github.com/lambhq/lamb/internal/pool"
+	"github.com/lambhq/lamb/internal/sandbox"
 )
 
 // metrics are those of invocations and environments; the gateway has its own.
@@ -13,7 +14,7 @@ type metrics struct {
 	duration    prometheus.Histogram
 }
 
-func newMetrics(r prometheus.Registerer, p *pool.Pool) *metrics {
+func newMetrics(r prometheus.Registerer, p *pool.Pool, sandboxes sandbox.Provider) *metrics {
 	m := &metrics{
 		invocations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lamb_invocations_total",
@@ -32,6 +33,9 @@ func newMetrics(r prometheus.Registerer, p *pool.Pool) *metrics {
 			Name: "lamb_environments_started_total", Help: "Execution environments ever started.",
 		}, func() float64 { return float64(p.Stats().Started) }),
 	)
+	if native, ok := sandboxes.(interface{ Ready() int }); ok {
+		r.MustRegister(gauge("lamb_shells_ready", "Native sandboxes prepared ahead that wait for a function.", func() float64 { return float64(native.Ready()) }))
+	}
 	return m
 }
 

@@ -40,11 +40,8 @@ func ParseSandbox(s string) (Sandbox, error) {
 	return "", fmt.Errorf("sandbox %q: use auto, native or process", s)
 }
 
-// readyShells is how many native sandboxes are prepared ahead.
-const readyShells = 8
-
-// readyTmpMB is the size of /tmp of those: what functions have unless they ask
-// for more.
+// readyTmpMB is the size of /tmp of sandboxes that are prepared ahead: what
+// functions have unless they ask for more.
 const readyTmpMB = 512
 
 // SandboxConfig is what a provider of sandboxes is opened with.
@@ -57,6 +54,8 @@ type SandboxConfig struct {
 	Stores []string
 	// Network is native's: "private", "none", "host", or empty for what works.
 	Network string
+	// Shells is how many native sandboxes are prepared ahead.
+	Shells int
 	// Policy is what a private network may reach, LambdaAPI its way to lamb;
 	// see native.Config.
 	Policy    relay.Policy
@@ -88,7 +87,7 @@ func (cfg *SandboxConfig) ownNetwork() bool {
 
 func openNative(cfg SandboxConfig) (sandbox.Provider, error) {
 	p, err := native.New(native.Config{
-		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: readyShells, TmpMB: readyTmpMB, Stores: cfg.Stores,
+		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: cfg.Shells, TmpMB: readyTmpMB, Stores: cfg.Stores,
 		Network: cfg.Network, Policy: cfg.Policy, LambdaAPI: cfg.LambdaAPI, Logger: cfg.Log,
 	})
 	if missing, ok := errors.AsType[*native.Unavailable](err); ok {

@@ -175,6 +175,7 @@ func (s *Server) openExecution(context.Context) error {
 	s.sandboxes, err = OpenSandboxes(SandboxConfig{
 		Kind: s.cfg.Sandbox, WorkDir: s.dir.Sandboxes(), Stores: append(interpreterStores(), s.dir.Cache()),
 		Network: s.cfg.Network, Policy: relay.Policy{HostPorts: ports, LambdaPort: uint16(s.port())},
+		Shells:    max(0, s.cfg.Shells),
 		LambdaAPI: s.inside.dial, Log: s.cfg.Log,
 	})
 	if err != nil {
@@ -215,7 +216,7 @@ func (s *Server) openExecution(context.Context) error {
 	stop := s.catalog.OnChange(func(c store.Change) { s.pool.Changed(c.Key, c.Version, c.New) })
 	s.onClose(func() error { stop(); return nil })
 	s.invoke = invoke.New(invoke.Config{
-		Catalog: s.catalog, Slots: s.pool, Observe: newMetrics(s.registry, s.pool).observe, Log: s.cfg.Log,
+		Catalog: s.catalog, Slots: s.pool, Observe: newMetrics(s.registry, s.pool, s.sandboxes).observe, Log: s.cfg.Log,
 	})
 	return nil
 }

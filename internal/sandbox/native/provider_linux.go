@@ -151,6 +151,9 @@ func (p *Provider) shellDir() string { return filepath.Join(p.workDir, "shells")
 // Fingerprint implements sandbox.Provider.
 func (p *Provider) Fingerprint() sandbox.Fingerprint { return p.print }
 
+// Ready is how many sandboxes are prepared and wait to be used.
+func (p *Provider) Ready() int { return p.pool.ready() }
+
 // Create implements sandbox.Provider.
 func (p *Provider) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox, error) {
 	if err := ctx.Err(); err != nil {
