@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,18 +28,39 @@ func withBoto3(t testing.TB) string {
 // TestBoto3 runs testdata/lifecycle.py, which makes its own checks.
 func TestBoto3(t *testing.T) {
 	t.Parallel()
-	python := withBoto3(t)
 	need(t, "curl")
+	runBoto3(t, "lifecycle.py", shell(t, "from boto3"))
+}
+
+// TestBoto3Layers runs testdata/layers.py.
+func TestBoto3Layers(t *testing.T) {
+	t.Parallel()
+	need(t, "python3")
+	runBoto3(t, "layers.py",
+		zipOf(t, file{"app.py", 0o644, "import greet\n\ndef handler(event, context):\n    return greet.hello(event)\n"}),
+		zipOf(t, file{"python/greet.py", 0o644, "def hello(name):\n    return 'hello ' + name\n"}))
+}
+
+// runBoto3 runs a script of testdata, which gets lamb's URL and the names of
+// files with these archives.
+func runBoto3(t *testing.T, name string, archives ...[]byte) {
+	t.Helper()
+	python := withBoto3(t)
 	l := sharedLamb.get(t)
 	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "code.zip"), shell(t, "from boto3"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	script, err := filepath.Abs(filepath.Join("testdata", "lifecycle.py"))
+	script, err := filepath.Abs(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), python, script, l.URL, filepath.Join(folder, "code.zip"))
+	args := []string{script, l.URL}
+	for i, archive := range archives {
+		path := filepath.Join(folder, fmt.Sprintf("%d.zip", i))
+		if err := os.WriteFile(path, archive, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
+	}
+	cmd := exec.CommandContext(t.Context(), python, args...)
 	cmd.Env = append(os.Environ(), "AWS_CONFIG_FILE="+filepath.Join(folder, "none"), "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(folder, "none"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

@@ -57,6 +57,7 @@ type fn struct {
 	code                   []byte
 	timeout, memory        int32
 	env                    map[string]string
+	layers                 []string // ARNs
 }
 
 // create makes a function and waits until it is active.
@@ -74,7 +75,7 @@ func (l *lamb) create(t testing.TB, f fn) {
 	}
 	in := &lambda.CreateFunctionInput{
 		FunctionName: &f.name, Runtime: types.Runtime(f.runtime), Handler: &f.handler, Role: aws.String(role),
-		Code: &types.FunctionCode{ZipFile: f.code}, Timeout: &f.timeout, MemorySize: &f.memory,
+		Code: &types.FunctionCode{ZipFile: f.code}, Timeout: &f.timeout, MemorySize: &f.memory, Layers: f.layers,
 	}
 	if f.env != nil {
 		in.Environment = &types.Environment{Variables: f.env}
