@@ -7,7 +7,8 @@
 //	                                                                    │
 //	Collect keeps what is pinned or referenced ◀──── Release after the record commits
 //
-//	Tree ─▶ verify the zip ─▶ unpack into a temp folder ─▶ rename ─▶ Tree (counted)
+//	Tree ──┬▶ verify the zips ─▶ merge ─▶ unpack into a temp folder ─▶ rename ─▶ Tree (counted)
+//	Layers ┘
 //
 // Archives are hostile until shown otherwise; inspect.go says what is refused.
 package artifact
