@@ -15,7 +15,7 @@ func TestHTTPDelivery(t *testing.T) {
 	w.InitStart(epoch, InitStart{InitializationType: OnDemand, Phase: PhaseInit})
 	w.mustSubscribe(TelemetryAPI, "ext", httpBody)
 	w.Line(epoch, function("hello"))
-	w.turn(DefaultTimeout, 0)
+	w.expire(batchTimeout)
 
 	p := await(t, got)
 	if diff := cmp.Diff([]string{"platform.initStart", `"hello"`}, kinds(p.events)); diff != "" {
@@ -36,7 +36,7 @@ func TestTCPDelivery(t *testing.T) {
 	w.InitStart(epoch, InitStart{InitializationType: OnDemand, Phase: PhaseInit})
 	w.mustSubscribe(TelemetryAPI, "ext", tcpBody)
 	w.Line(epoch, function("hel\nlo"))
-	w.turn(DefaultTimeout, 0)
+	w.expire(batchTimeout)
 
 	_, r := accept(t, ln)
 	if diff := cmp.Diff([]string{"platform.initStart", `"hel\nlo"`}, kinds([]event{readEvent(t, r), readEvent(t, r)})); diff != "" {

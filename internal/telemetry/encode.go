@@ -163,23 +163,18 @@ func appendEscaped(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }
 
-// isObject tells whether a line is one whole JSON object.
+// isObject tells whether a line is one whole JSON object, in UTF-8.
 func isObject(line []byte) bool {
 	line = bytes.TrimLeft(line, " \t\r\n")
 	return len(line) > 0 && line[0] == '{' && jsonpayload.Check(line) == nil
 }
 
-// appendObject writes a line that is a JSON object as it is, but for what
-// would spoil the batch: line ends, which TCP subscribers read as the end of
-// the event and which JSON allows only between tokens, and bytes that are not
-// UTF-8.
+// appendObject writes a line that is a JSON object as it is, without line
+// ends: TCP subscribers would read them as the end of the event, and JSON
+// allows them only between tokens.
 func appendObject(dst, line []byte) []byte {
 	from := len(dst)
-	if line = bytes.TrimSpace(line); utf8.Valid(line) {
-		dst = append(dst, line...)
-	} else {
-		dst = append(dst, bytes.ToValidUTF8(line, []byte("\uFFFD"))...)
-	}
+	dst = append(dst, bytes.TrimSpace(line)...)
 	for i, c := range dst[from:] {
 		if c == '\n' || c == '\r' {
 			dst[from+i] = ' '

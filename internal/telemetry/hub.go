@@ -98,6 +98,8 @@ type Hub struct {
 	life    lifetime      // of the subscribers there are
 	ended   bool          // Close was called
 	total   Stats
+
+	ending sync.Mutex // held by Reset and Close while they wait
 }
 
 // lifetime is what ends all subscribers of a Hub between two resets.
@@ -265,6 +267,9 @@ func (h *Hub) Resume() {
 		h.paused = false
 		close(h.resumed)
 		h.resumed = make(chan struct{})
+		for _, s := range h.subs {
+			s.wake()
+		}
 	}
 }
 
@@ -314,6 +319,8 @@ func (h *Hub) Close() {
 }
 
 func (h *Hub) end() {
+	h.ending.Lock()
+	defer h.ending.Unlock()
 	h.mu.Lock()
 	life := h.life
 	h.life = newLifetime()

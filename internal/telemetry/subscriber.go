@@ -141,6 +141,7 @@ func (b *batch) add(p Protocol, record []byte) {
 	b.items++
 }
 
+// wake makes the owner look again. The Hub's lock is held.
 func (s *subscriber) wake() {
 	select {
 	case s.kick <- struct{}{}:
@@ -189,6 +190,10 @@ func (s *subscriber) await(ctx, life context.Context, target int64) error {
 func (s *subscriber) take() (b *batch, wait time.Duration) {
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
+	select {
+	case <-s.kick: // what it tells of is seen now
+	default:
+	}
 	if s.hub.paused || len(s.queue) == 0 {
 		return nil, 0
 	}

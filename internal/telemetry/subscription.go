@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -132,6 +133,8 @@ func parseSchema(req *request, s *Subscription, rules Rules) error {
 		allowed = []Schema{Telemetry20250129}
 	}
 	switch {
+	case rules.ManagedInstances && s.API == LogsAPI:
+		return invalid(s.API, "Managed Instances have no Logs API")
 	case req.SchemaVersion != nil:
 		s.Schema = Schema(*req.SchemaVersion)
 	case s.API == LogsAPI:
@@ -243,6 +246,8 @@ func parseURI(d *requestDestination, s *Subscription) error {
 	default:
 		return invalid(s.API, "destination.method is %.40q; it must be POST or PUT", d.Method)
 	}
-	s.Destination = Destination{Protocol: HTTP, Port: port, Target: u.RequestURI()}
+	// Package url lets spaces stand in a query; a request line must have none.
+	target := strings.ReplaceAll(u.RequestURI(), " ", "%20")
+	s.Destination = Destination{Protocol: HTTP, Port: port, Target: target}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lambhq/lamb/internal/clock"
 	"github.com/lambhq/lamb/internal/clock/clocktest"
 )
 
@@ -26,17 +27,52 @@ var epoch = time.Date(2022, 10, 12, 0, 0, 15, 64_999_999, time.UTC)
 type world struct {
 	*Hub
 	t     *testing.T
-	clock *clocktest.Fake
-	at    string // where the environment's ports lead, whatever their number
+	clock watchedClock
 	dials atomic.Int64
+}
+
+// watchedClock is a clock that tells of the timers that are set.
+type watchedClock struct {
+	*clocktest.Fake
+	timers chan time.Duration
+}
+
+func (c watchedClock) NewTimer(d time.Duration) clock.Timer {
+	timer := c.Fake.NewTimer(d)
+	c.timers <- d
+	return timer
+}
+
+func (c watchedClock) AfterFunc(d time.Duration, f func()) clock.Timer {
+	timer := c.Fake.AfterFunc(d, f)
+	c.timers <- d
+	return timer
+}
+
+// The times that tests tell apart.
+const (
+	batchTimeout   = DefaultTimeout
+	attemptTimeout = DefaultAttemptTimeout
+	firstBackoff   = DefaultFirstBackoff
+)
+
+// started waits until a timer of this duration is set.
+func (w *world) started(d time.Duration) {
+	w.t.Helper()
+	for await(w.t, w.clock.timers) != d {
+	}
+}
+
+// expire waits until a timer of this duration is set, and turns the clock.
+func (w *world) expire(d time.Duration) {
+	w.t.Helper()
+	w.started(d)
+	w.clock.Advance(d)
 }
 
 func newWorld(t *testing.T, at net.Addr, change func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, clock: clocktest.New(epoch)}
-	if at != nil {
-		w.at = at.String()
-	}
+	w := &world{t: t, clock: watchedClock{clocktest.New(epoch), make(chan time.Duration, 1000)}}
 	cfg := Config{Clock: w.clock, Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		w.dials.Add(1)
 		if network != "tcp" {
@@ -45,7 +81,7 @@ func newWorld(t *testing.T, at net.Addr, change func(*Config)) *world {
 		if host, _, err := net.SplitHostPort(addr); err != nil || host != "127.0.0.1" {
 			return nil, fmt.Errorf("address is %q", addr)
 		}
-		return new(net.Dialer).DialContext(ctx, network, w.at)
+		return new(net.Dialer).DialContext(ctx, network, at.String())
 	}}
 	if change != nil {
 		change(&cfg)
@@ -60,13 +96,6 @@ func (w *world) mustSubscribe(api API, extension, body string) {
 	if _, changed, err := w.Subscribe(api, extension, []byte(body)); err != nil || !changed {
 		w.t.Fatalf("Subscribe: changed %v, error %v", changed, err)
 	}
-}
-
-// turn lets the batch that is being gathered become due: it waits until the
-// owner waits for it. extra is how many other timers there are.
-func (w *world) turn(d time.Duration, extra int) {
-	w.clock.WaitTimers(1 + extra)
-	w.clock.Advance(d)
 }
 
 const (
@@ -139,10 +168,7 @@ func listen(t *testing.T) net.Listener {
 func await[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
-	case v, ok := <-c:
-		if !ok {
-			t.Fatal("closed")
-		}
+	case v := <-c:
 		return v
 	case <-time.After(patience):
 		t.Fatal("nothing came")
