@@ -10,8 +10,8 @@
 //	FunctionLog, …  ├▶ backlog, while subscribing is possible
 //	                └▶ subscriber: bounded queue of batches ──▶ HTTP POST or TCP write
 //
-// A subscription has room for twice its maxBytes beside the batch that is
-// under way, and all subscriptions of a Hub together for Config.MaxBytes. What
+// A subscription has room for QueueFactor times its maxBytes beside the batch
+// that is under way, and all subscriptions of a Hub together for Config.MaxBytes. What
 // finds no room is dropped and counted; the subscriber learns the count from a
 // platform.logsDropped before the next event that it gets. So an emitter never
 // waits for a subscriber, whatever that one does: it holds the lock for the

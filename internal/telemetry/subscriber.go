@@ -45,7 +45,11 @@ var reasonTexts = [reasons]string{
 	unacknowledged: "Consumer seems to have fallen behind as it has not acknowledged receipt of logs.",
 }
 
-// spareBytes bounds the buffer that an idle subscriber keeps.
+// QueueFactor times its maxBytes is what a subscriber's queue takes. The batch
+// that is under way comes on top, with at most twice maxBytes.
+const QueueFactor = 4
+
+// spareBytes bounds the buffer that a subscriber keeps while it is not busy.
 const spareBytes = 64 << 10
 
 func newSubscriber(h *Hub, extension string, d Destination) *subscriber {
@@ -70,7 +74,8 @@ func (s *subscriber) offer(at time.Time, e Event) {
 	if cap(h.scratch) > spareBytes {
 		h.scratch = nil
 	}
-	room := min(2*s.settings.Buffering.MaxBytes-s.queued, h.cfg.MaxBytes-h.held)
+	limit := s.settings.Buffering.MaxBytes
+	room := min(2*limit, QueueFactor*limit-s.queued, h.cfg.MaxBytes-h.held)
 	if len(record) > room {
 		s.lost[tooSlow].add(loss{1, int64(len(record))})
 		h.total.Dropped++
@@ -227,7 +232,7 @@ func (s *subscriber) finish(b *batch, bytes int, lost loss) {
 	s.done += int64(b.items)
 	close(s.progress)
 	s.progress = make(chan struct{})
-	if s.spare == nil && cap(b.data) <= spareBytes {
+	if s.spare == nil && (cap(b.data) <= spareBytes || s.queued > 0) {
 		s.spare = b.data[:0]
 	}
 }
