@@ -12,8 +12,15 @@ import (
 	"github.com/lambhq/lamb/internal/function"
 )
 
-// maxConsole bounds the log lines that wait for a slow terminal.
-const maxConsole = 1 << 20
+const (
+	// maxConsole bounds the log lines that wait for a slow terminal.
+	maxConsole = 1 << 20
+	// consolePause is how long lines may wait for more of them. To wake the
+	// writer for every line would cost an invocation more than its log does.
+	consolePause = 5 * time.Millisecond
+	// consoleBatch is what is written without waiting for more.
+	consoleBatch = 64 << 10
+)
 
 // console writes the functions' logs to lamb's own output, each line with the
 // function's name in front. A slow terminal never delays a function: what
@@ -26,6 +33,7 @@ type console struct {
 	closeWait time.Duration
 
 	mu      sync.Mutex
+	timer   *time.Timer // gives the token when the pause is over
 	pending []byte
 	dropped int
 	closed  bool
@@ -34,6 +42,7 @@ type console struct {
 // newConsole starts the writer; close ends it.
 func newConsole(out io.Writer) *console {
 	c := &console{out: out, wake: make(chan struct{}, 1), done: make(chan struct{}), closeWait: 2 * time.Second}
+	c.timer = time.AfterFunc(consolePause, c.kick)
 	go c.run()
 	return c
 }
@@ -56,19 +65,25 @@ type consoleLogs struct {
 func (l consoleLogs) Line(_ time.Time, line []byte) {
 	c := l.c
 	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	defer c.mu.Unlock()
+	switch before := len(c.pending); {
+	case c.closed:
 		return
-	}
-	if len(c.pending)+len(l.prefix)+len(line) > maxConsole {
+	case before+len(l.prefix)+len(line) > maxConsole:
 		c.dropped++
-		c.mu.Unlock()
 		return
+	case before == 0:
+		c.timer.Reset(consolePause)
+	case before > consoleBatch:
+		c.kick()
 	}
 	for one := range bytes.Lines(line) {
 		c.pending = append(append(c.pending, l.prefix...), harmless(one)...)
 	}
-	c.mu.Unlock()
+}
+
+// kick has what is pending written.
+func (c *console) kick() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
@@ -106,7 +121,9 @@ func (c *console) run() {
 		dropped, closed := c.dropped, c.closed
 		c.dropped = 0
 		c.mu.Unlock()
-		_, _ = c.out.Write(batch) // a terminal that is gone is nobody's error
+		if len(batch) > 0 {
+			_, _ = c.out.Write(batch) // a terminal that is gone is nobody's error
+		}
 		if dropped > 0 {
 			fmt.Fprintf(c.out, "lamb: %d log lines were dropped because the output is slow\n", dropped)
 		}
@@ -122,11 +139,9 @@ func (c *console) run() {
 func (c *console) close() error {
 	c.mu.Lock()
 	c.closed = true
+	c.timer.Stop()
 	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.kick()
 	t := time.NewTimer(c.closeWait)
 	defer t.Stop()
 	select {
