@@ -32,6 +32,7 @@ type Invocation struct {
 
 	settleOnce sync.Once
 	outcome    Outcome
+	onAnswered func()
 
 	// sink takes the response. It belongs to the connection that has moved the
 	// runtime to its state InvocationResponse, which can be done once.
@@ -62,6 +63,12 @@ func NewInvocation(event envapi.Event, r Responder) *Invocation {
 
 // Answered is closed when Outcome is valid.
 func (inv *Invocation) Answered() <-chan struct{} { return inv.answered }
+
+// OnAnswered has f called when Outcome is valid: once, on the goroutine that
+// brought the answer, where it must not block. It is for callers who would
+// otherwise wait for Answered: to wake a goroutine costs an invocation more
+// than all that lamb does with it. Set it before Invoke.
+func (inv *Invocation) OnAnswered(f func()) { inv.onAnswered = f }
 
 // Outcome is the answer for the caller, valid after Answered is closed. The
 // receiver releases its payload.
@@ -97,6 +104,7 @@ func (inv *Invocation) deliverTo(w *envapi.Waiter) error {
 }
 
 // settle makes o the outcome if there is none yet; otherwise o is released.
+// No lock may be held: the caller is told here.
 func (inv *Invocation) settle(o Outcome) {
 	won := false
 	inv.settleOnce.Do(func() {
@@ -104,8 +112,11 @@ func (inv *Invocation) settle(o Outcome) {
 		won = true
 		close(inv.answered)
 	})
-	if !won {
+	switch {
+	case !won:
 		o.Release()
+	case inv.onAnswered != nil:
+		inv.onAnswered()
 	}
 }
 

@@ -199,7 +199,7 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 // next event may be waiting. The mark cannot be missed, only be seen late: so
 // after short invocations in a row it is read now and then.
 const (
-	measureAfter = 10 * time.Millisecond
+	measureAfter = 100 * time.Millisecond
 	measureEvery = 250 * time.Millisecond
 )
 

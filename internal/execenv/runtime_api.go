@@ -109,9 +109,9 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 	}
 	if h.HasResponseMode && h.ResponseMode != "streaming" {
 		// The emulator leaves the runtime stuck here; ours may go on.
-		inv.settle(platformFailure(id, errTypeResponseMode, "Invalid function response mode"))
-		e.runtime = runtimeResponseSent
+		e.runtime = runtimeResponding
 		e.mu.Unlock()
+		e.answer(inv, platformFailure(id, errTypeResponseMode, "Invalid function response mode"))
 		return nil, envapi.ErrInvalidResponseMode
 	}
 	e.runtime = runtimeResponding

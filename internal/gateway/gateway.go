@@ -127,8 +127,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// reads what is left of it, and would wait for ever.
 		_ = rq.w.control.SetReadDeadline(rq.start.Add(g.cfg.Grace))
 	}
-	defer rq.w.finish()
-	defer rq.account()
+	rq.w.leave = rq.leave
+	defer func() {
+		if !rq.left {
+			rq.end()
+		}
+	}()
 	defer rq.recover()
 	g.route(rq)
 }

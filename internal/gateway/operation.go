@@ -13,7 +13,7 @@ import (
 // serveAPI answers a request to the Lambda API.
 func (g *Gateway) serveAPI(rq *request) {
 	g.metrics.inFlight.Inc()
-	defer g.metrics.inFlight.Dec()
+	rq.counted = true
 	signer, err := g.identify(rq.r)
 	if err != nil {
 		rq.failUnread(err)
@@ -46,7 +46,7 @@ func (g *Gateway) serveAPI(rq *request) {
 		rq.failUnread(bodyError(rq, op, err))
 		return
 	}
-	defer b.close()
+	rq.body = b
 	if err := g.run(rq, signer, op, params, b); err != nil {
 		rq.fail(err)
 	}

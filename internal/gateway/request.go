@@ -31,7 +31,43 @@ type request struct {
 	id    string
 	start time.Time
 	quiet bool // health and metrics: neither counted nor worth a log line
+	body  *body
+	// counted says that the request is one of those in flight.
+	counted bool
+	// left says that the handler has returned and the answer comes later; it is
+	// the handler's goroutine's own.
+	left bool
 }
+
+// end is the last that is done for a request, when it has been answered.
+func (rq *request) end() {
+	if rq.body != nil {
+		rq.body.close()
+	}
+	rq.account()
+	rq.w.finish()
+	if rq.counted {
+		rq.g.metrics.inFlight.Dec()
+	}
+}
+
+// leave makes the request one that is answered after its handler has returned,
+// if the connection can do that.
+func (rq *request) leave() (done func()) {
+	d, ok := rq.w.ResponseWriter.(detacher)
+	if !ok {
+		return nil
+	}
+	rq.left = true
+	finish := d.Detach()
+	return func() {
+		rq.end()
+		finish()
+	}
+}
+
+// detacher is what package front's connections can do.
+type detacher interface{ Detach() (finish func()) }
 
 // fail answers with err. What is not an error of the API is answered as a
 // ServiceException, and logged. When the answer has begun, all that is left is

@@ -24,7 +24,13 @@ type response struct {
 	status    int // 0 until the header is written
 	bytes     int64
 	deadline  bool // a write deadline is set
+	leave     func() (done func())
 }
+
+// Later lets the handler return before it has answered, if done is not nil:
+// the answer is then complete when done is called. Nothing that belongs to the
+// request may be used after that.
+func (w *response) Later() (done func()) { return w.leave() }
 
 func newResponse(w http.ResponseWriter, grace time.Duration) *response {
 	return &response{ResponseWriter: w, control: http.NewResponseController(w), grace: grace}

@@ -136,33 +136,58 @@ const maxAttempts = 3
 // away does not end the invocation.
 func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) (Result, error) {
 	began := s.cfg.Clock.Now()
-	inv, err := s.start(ctx, v, req)
+	inv, err := s.start(ctx, v, req, nil)
 	if err != nil {
-		err = s.apiError(err, v)
-		result := "fault"
-		if _, throttled := err.(*api.TooManyRequestsException); throttled {
-			result = "throttle"
-		}
-		s.cfg.Observe(Observation{Result: result})
 		return Result{}, err
 	}
 	<-inv.Answered()
-	inv.Retire()
-	r := Result{Outcome: inv.Outcome(), ExecutedVersion: v.Version}
+	r := s.result(inv, v, began)
 	if req.WantLog {
 		<-inv.Finished()
 		r.LogTail = inv.LogTail()
 	}
+	return r, nil
+}
+
+// Begin is Invoke for a caller who does not wait: unless it returns an error,
+// answered is called once with the result, perhaps before Begin returns, on a
+// goroutine on which it must not block. There is no log tail.
+func (s *Service) Begin(ctx context.Context, v *function.Version, req Request, answered func(Result)) error {
+	began := s.cfg.Clock.Now()
+	_, err := s.start(ctx, v, req, func(inv *execenv.Invocation) { answered(s.result(inv, v, began)) })
+	return err
+}
+
+// result is what an answered invocation gave; the event is not used any more.
+func (s *Service) result(inv *execenv.Invocation, v *function.Version, began time.Time) Result {
+	inv.Retire()
+	r := Result{Outcome: inv.Outcome(), ExecutedVersion: v.Version}
 	o := Observation{Result: "success", ErrorType: r.ErrorType, Duration: s.cfg.Clock.Now().Sub(began)}
 	if r.FunctionError != "" {
 		o.Result = "error"
 	}
 	s.cfg.Observe(o)
-	return r, nil
+	return r
 }
 
-// start gets a slot and hands the invocation to it.
-func (s *Service) start(ctx context.Context, v *function.Version, req Request) (*execenv.Invocation, error) {
+// start gets a slot and hands the invocation to it. An error is the API's, and
+// has been observed. answered may be nil; see execenv.Invocation.OnAnswered.
+func (s *Service) start(ctx context.Context, v *function.Version, req Request, answered func(*execenv.Invocation)) (*execenv.Invocation, error) {
+	inv, err := s.place(ctx, v, req, answered)
+	if err == nil {
+		return inv, nil
+	}
+	err = s.apiError(err, v)
+	result := "fault"
+	if _, throttled := err.(*api.TooManyRequestsException); throttled {
+		result = "throttle"
+	}
+	s.cfg.Observe(Observation{Result: result})
+	return nil, err
+}
+
+// place finds an environment that takes the invocation.
+func (s *Service) place(ctx context.Context, v *function.Version, req Request, answered func(*execenv.Invocation)) (*execenv.Invocation, error) {
 	event := s.event(req)
 	for attempts := 0; ; {
 		slot, err := s.cfg.Slots.Acquire(ctx, v)
@@ -174,6 +199,9 @@ func (s *Service) start(ctx context.Context, v *function.Version, req Request) (
 		}
 		inv := execenv.NewInvocation(event, execenv.Buffered{})
 		inv.WantLog = req.WantLog
+		if answered != nil {
+			inv.OnAnswered(func() { answered(inv) })
+		}
 		err = slot.Invoke(inv)
 		if err == nil {
 			return inv, nil

@@ -51,22 +51,59 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	if traceID == "" {
 		traceID = trace.New(s.cfg.Clock.Now())
 	}
-	result, err := s.Invoke(r.Context(), v, Request{
+	req := Request{
 		Ref: ref, RequestID: caller.RequestID, Payload: in.Payload, ClientContext: clientContext,
 		TraceID: traceID,
 		WantLog: api.Value(in.LogType) == api.LogTypeTail,
-	})
+	}
+	if l, ok := w.(later); ok && !req.WantLog {
+		if done := l.Later(); done != nil {
+			s.serveLater(w, r, v, req, done)
+			return nil
+		}
+	}
+	result, err := s.Invoke(r.Context(), v, req)
 	if err != nil {
 		return err
 	}
-	defer result.Release()
-	w.Header().Set("X-Amzn-Trace-Id", traceID)
-	writeResult(w, result)
+	writeResult(w, result, traceID)
 	return nil
 }
 
-func writeResult(w http.ResponseWriter, result Result) {
+// later is a ResponseWriter whose answer can be written after the handler has
+// returned, by whoever then calls done. It is nil when that cannot be.
+type later interface{ Later() (done func()) }
+
+// maxInline is the largest answer that the goroutine which brought it writes
+// itself: what fits into a socket's buffer, so that a caller who does not read
+// holds up nobody's environment.
+const maxInline = 8 << 10
+
+// serveLater answers on the goroutine that brings the outcome, and so saves
+// waking one of its own.
+func (s *Service) serveLater(w http.ResponseWriter, r *http.Request, v *function.Version, req Request, done func()) {
+	err := s.Begin(r.Context(), v, req, func(result Result) {
+		answer := func() {
+			defer done()
+			writeResult(w, result, req.TraceID)
+		}
+		if len(result.Payload) > maxInline {
+			go answer()
+			return
+		}
+		answer()
+	})
+	if err != nil {
+		api.WriteError(w, req.RequestID, err)
+		done()
+	}
+}
+
+// writeResult answers with a result and releases it.
+func writeResult(w http.ResponseWriter, result Result, traceID string) {
+	defer result.Release()
 	h := w.Header()
+	h.Set("X-Amzn-Trace-Id", traceID)
 	contentType := result.ContentType
 	if contentType == "" {
 		contentType = "application/json"

@@ -34,6 +34,7 @@ import (
 	"github.com/lambhq/lamb/internal/catalog"
 	"github.com/lambhq/lamb/internal/control"
 	"github.com/lambhq/lamb/internal/datadir"
+	"github.com/lambhq/lamb/internal/front"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/gateway"
 	"github.com/lambhq/lamb/internal/invoke"
@@ -50,7 +51,8 @@ import (
 type Server struct {
 	cfg      Config
 	listener net.Listener
-	http     *http.Server
+	front    *front.Server // the listener's connections
+	http     *http.Server  // those that front leaves, and functions' own
 	inside   *insideListener
 	served   chan error // what http.Serve returned
 	ready    atomic.Bool
@@ -82,14 +84,15 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := gateway.ListenPolicy(cfg.Listen, cfg.Insecure, false); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, served: make(chan error, 2), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
+	s := &Server{cfg: cfg, served: make(chan error, 3), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
 	for _, open := range []func(context.Context) error{s.listen, s.openState, s.openExecution, s.openFrontDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close(context.Background()))
 		}
 	}
 	s.ready.Store(true)
-	go func() { s.served <- s.http.Serve(s.listener) }()
+	go func() { s.served <- s.front.Serve(s.listener) }()
+	go func() { s.served <- s.http.Serve(s.front.Others()) }()
 	go func() { s.served <- s.http.Serve(s.inside) }()
 	return s, nil
 }
@@ -245,14 +248,24 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 		return err
 	}
 	s.http = gateway.NewServer(g, s.cfg.Log)
-	s.onDrain(func(ctx context.Context) error {
-		s.ready.Store(false)
-		if s.http.Shutdown(ctx) != nil {
-			return s.http.Close() // the pool tells of invocations
-		}
-		return nil
+	s.front = front.New(front.Config{
+		Handler: g, Hot: gateway.IsInvoke,
+		HeaderTimeout: gateway.HeaderTimeout, IdleTimeout: gateway.IdleTimeout, Log: s.cfg.Log,
 	})
+	s.onDrain(s.drain)
 	return nil
+}
+
+// drain ends the front door: no new connections, and the requests that are
+// being served come to their end, or to that of ctx. What had to be cut off
+// the pool will tell.
+func (s *Server) drain(ctx context.Context) error {
+	s.ready.Store(false)
+	err := s.listener.Close()
+	if s.front.Shutdown(ctx) == nil && s.http.Shutdown(ctx) == nil {
+		return errors.Join(err, s.front.Close())
+	}
+	return errors.Join(err, s.http.Close(), s.front.Close())
 }
 
 // activate finds a version's interpreter while the function is created, so
