@@ -100,20 +100,6 @@ func Open(path string, opts Options) (*Dir, error) {
 	return d, nil
 }
 
-// Temporary makes a new folder that Close removes with all that is in it.
-func Temporary(opts Options) (*Dir, error) {
-	path, err := os.MkdirTemp("", "lamb-")
-	if err != nil {
-		return nil, fmt.Errorf("make a temporary data directory: %w", err)
-	}
-	d, err := Open(path, opts)
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(path))
-	}
-	d.temporary = true
-	return d, nil
-}
-
 // Path is the folder, absolute.
 func (d *Dir) Path() string { return d.path }
 

@@ -305,6 +305,12 @@ func TestKilledOwner(t *testing.T) {
 			<-time.After(5 * time.Millisecond)
 		}
 	}
+	for backed(t, dir) > 0 { // the kernel unmounts in the background
+		if time.Now().After(deadline) {
+			t.Fatal("the disk of a sandbox is in use")
+		}
+		<-time.After(5 * time.Millisecond)
+	}
 	next, err := native.New(native.Config{WorkDir: dir})
 	if err != nil {
 		t.Fatal(err)
@@ -331,14 +337,14 @@ func gone(pid int) error {
 }
 
 func own(t *testing.T, dir string) {
-	p, err := native.New(native.Config{WorkDir: dir, Ready: 2})
+	p, err := native.New(native.Config{WorkDir: dir, Ready: 2, TmpMB: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
 	native.AwaitPool(t, p)
 	ctx := context.Background()
 	for _, id := range []string{"running", "frozen"} {
-		sb, err := p.Create(ctx, sandbox.Spec{ID: id, Task: t.TempDir()})
+		sb, err := p.Create(ctx, sandbox.Spec{ID: id, Task: t.TempDir(), TmpMB: 16})
 		if err != nil {
 			t.Fatal(err)
 		}
