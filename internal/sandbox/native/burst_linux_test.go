@@ -54,3 +54,85 @@ func TestBurst(t *testing.T) {
 		}
 	}
 }
+
+// TestPool: prepared shells serve once each; when they are used up a sandbox
+// is made all the same, and the pool fills again.
+func TestPool(t *testing.T) {
+	task := t.TempDir()
+	p := newProvider(t, native.Config{Ready: 2, Stores: []string{task}})
+	seen := map[int]bool{}
+	for round := range 2 {
+		native.AwaitPool(t, p)
+		for i := range 4 {
+			sb, err := p.Create(context.Background(), sandbox.Spec{ID: fmt.Sprintf("p%d-%d", round, i), Task: task})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Closed at the end of the test: their numbers stay theirs.
+			defer sb.Close()
+			if pid := native.FirstProcess(sb); seen[pid] {
+				t.Errorf("process %d has served before", pid)
+			} else {
+				seen[pid] = true
+			}
+		}
+	}
+	native.AwaitPool(t, p)
+	if n := native.Ready(p); n != 2 {
+		t.Errorf("%d are ready", n)
+	}
+}
+
+// TestMassTeardown: while many sandboxes end, only so many at a time, new ones
+// start and run.
+func TestMassTeardown(t *testing.T) {
+	task := t.TempDir()
+	p := newProvider(t, native.Config{Ready: 1, Stores: []string{task}})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	const many = 40
+	boxes := make([]sandbox.Sandbox, many)
+	for i := range boxes {
+		sb, err := p.Create(ctx, sandbox.Spec{ID: fmt.Sprint("t", i), Task: task})
+		if err != nil {
+			t.Fatal(err)
+		}
+		boxes[i] = sb
+	}
+	release := native.HoldEndings(p)
+	closed := make(chan error, many)
+	for _, sb := range boxes {
+		go func() { closed <- sb.Close() }()
+	}
+	for _, ready := range []bool{true, false} {
+		if ready {
+			native.AwaitPool(t, p)
+		}
+		sb, err := p.Create(ctx, sandbox.Spec{ID: fmt.Sprint("new-", ready), Task: task})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sb.Close()
+		out := &text{}
+		proc, err := sb.Start(ctx, sandbox.Process{Path: "/bin/echo", Args: []string{"runs"}, Env: lambdaEnv, Stdout: out})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-proc.Done()
+		sb.Flush()
+		if out.String() != "runs\n" {
+			t.Errorf("%q", out)
+		}
+	}
+	select {
+	case err := <-closed:
+		t.Errorf("more end at once than may: %v", err)
+	default:
+	}
+	release()
+	for range many {
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	}
+}

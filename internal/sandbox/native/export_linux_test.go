@@ -29,6 +29,25 @@ func AwaitPool(t testing.TB, p *Provider) {
 	}
 }
 
+// HoldEndings makes it look as if as many sandboxes were ending as may at once,
+// until release.
+func HoldEndings(p *Provider) (release func()) {
+	for range cap(p.endings) {
+		p.endings <- struct{}{}
+	}
+	return func() {
+		for range cap(p.endings) {
+			<-p.endings
+		}
+	}
+}
+
+// FirstProcess is the number of process 1 of a sandbox, on the host.
+func FirstProcess(sb sandbox.Sandbox) int { return sb.(*Box).shell.pid }
+
+// Ready is how many shells wait.
+func Ready(p *Provider) int { return p.pool.ready() }
+
 // TmpOnHost is where a sandbox's /tmp is.
 func TmpOnHost(sb sandbox.Sandbox) string { return sb.(*Box).shell.dir }
 

@@ -58,35 +58,67 @@ func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 	if sh.user, err = p.users.take(); err != nil {
 		return nil, err
 	}
-	plan := &shellPlan{stores: sh.stores, network: p.net}
+	// Meanwhile: it takes about as long as process 1 takes to start.
+	tmp := make(chan madeTmp, 1)
+	go func() { tmp <- sh.makeTmp(tmpMB) }()
+	err = sh.prepare()
+	made := <-tmp
+	defer made.close()
+	if err = errors.Join(err, made.err); err != nil {
+		return nil, err
+	}
+	plan := &shellPlan{stores: sh.stores, network: p.net, tmp: made.folder}
+	if made.device != nil {
+		plan.disk = made.device.Name()
+	}
 	if plan.files, err = p.userFiles(sh.user); err != nil {
-		return nil, err
-	}
-	if p.disks != nil && tmpMB > 0 {
-		device, err := p.disks.make(tmpMB)
-		if err != nil {
-			return nil, fmt.Errorf("make its /tmp: %w", err)
-		}
-		defer device.Close() // the mount keeps it
-		plan.disk = device.Name()
-	} else if plan.tmp, err = sh.makeFolder(); err != nil {
-		return nil, err
-	}
-	if sh.group, err = p.groups.create(sh.name); err != nil {
-		return nil, fmt.Errorf("make its control group: %w", err)
-	}
-	if p.net == NetworkHost {
-		if err := sh.listenOnHost(); err != nil {
-			return nil, fmt.Errorf("open its listener: %w", err)
-		}
-	}
-	if err := sh.spawn(); err != nil {
 		return nil, err
 	}
 	if err := sh.setup(plan); err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
 	return sh, nil
+}
+
+// prepare starts process 1, with what it needs from the start.
+func (sh *shell) prepare() (err error) {
+	p := sh.provider
+	if sh.group, err = p.groups.create(sh.name); err != nil {
+		return fmt.Errorf("make its control group: %w", err)
+	}
+	if p.net == NetworkHost {
+		if err := sh.listenOnHost(); err != nil {
+			return fmt.Errorf("open its listener: %w", err)
+		}
+	}
+	return sh.spawn()
+}
+
+// madeTmp is what becomes a shell's /tmp: a disk or a folder.
+type madeTmp struct {
+	device *os.File
+	folder string
+	err    error
+}
+
+// close lets go of the disk; a mount keeps it.
+func (m madeTmp) close() {
+	if m.device != nil {
+		m.device.Close()
+	}
+}
+
+func (sh *shell) makeTmp(mb int) (m madeTmp) {
+	disks := sh.provider.disks
+	if disks != nil && mb > 0 {
+		m.device, m.err = disks.make(mb)
+	} else {
+		m.folder, m.err = sh.makeFolder()
+	}
+	if m.err != nil {
+		m.err = fmt.Errorf("make its /tmp: %w", m.err)
+	}
+	return m
 }
 
 // makeFolder makes the folder that becomes /tmp.
