@@ -84,10 +84,10 @@ tidy:
 rules:
 	go test -count=1 ./internal/rules
 
-# What the run is like can be said with BENCH='-quick', '-sandbox process', ...
+# How it runs can be said: make bench BENCH='-sandbox process -rows ^cold'.
 .PHONY: bench
 bench: ## Measure lamb next to its floors (docs/benchmarks.md); BENCH=-h lists flags
-	@go run ./bench -json bin/bench.json $(BENCH)
+	@go run ./bench $(BENCH)
 
 .PHONY: microbench
 microbench: ## Run the Go benchmarks of single packages

@@ -39,16 +39,16 @@ func TestQuick(t *testing.T) {
 
 func testQuick(t *testing.T, sandbox, only string) {
 	dir := t.TempDir()
-	document := filepath.Join(dir, "benchmarks.md")
-	if err := os.WriteFile(document, []byte("before\n"+beginMarker+"\nold\n"+endMarker+"\nafter\n"), 0o644); err != nil {
+	document := filepath.Join(dir, documentFile)
+	if err := os.WriteFile(document, []byte("before\n"+beginMarker+"\nstale text\n"+endMarker+"\nafter\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	o := options{sandbox: sandbox, only: only, rounds: 1, quick: true, json: filepath.Join(dir, "benchmarks.json"), document: document}
+	o := options{sandbox: sandbox, only: only, rounds: 1, quick: true, out: dir}
 	var stdout, stderr bytes.Buffer
 	if err := run(t.Context(), o, &stdout, &stderr); err != nil {
 		t.Fatalf("run: %v\n%s", err, &stderr)
 	}
-	text, err := os.ReadFile(o.json)
+	text, err := os.ReadFile(filepath.Join(dir, resultFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func testQuick(t *testing.T, sandbox, only string) {
 			}
 		}
 	}
-	if s := string(written); !strings.HasPrefix(s, "before\n") || !strings.HasSuffix(s, "\nafter\n") || strings.Contains(s, "old") {
+	if s := string(written); !strings.HasPrefix(s, "before\n") || !strings.HasSuffix(s, "\nafter\n") || strings.Contains(s, "stale text") {
 		t.Errorf("the document is now:\n%s", s)
 	}
 	if t.Failed() {

@@ -21,20 +21,13 @@ const readyShells = 8
 // lamb is at rest.
 func (b *bench) renew(ctx context.Context, l *lamb, names []string) error {
 	b.generation++
-	errs := make([]error, len(names))
-	var wg sync.WaitGroup
-	turns := make(chan struct{}, 8)
-	for i, name := range names {
-		wg.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			if errs[i] = l.update(ctx, name, b.generation); errs[i] == nil {
-				errs[i] = l.awaitFunction(ctx, name)
-			}
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
+	err := eachOf(names, func(name string) error {
+		if err := l.update(ctx, name, b.generation); err != nil {
+			return err
+		}
+		return l.awaitFunction(ctx, name)
+	})
+	if err != nil {
 		return err
 	}
 	time.Sleep(settle)
@@ -44,21 +37,33 @@ func (b *bench) renew(ctx context.Context, l *lamb, names []string) error {
 	return l.awaitMetric(ctx, "lamb_shells_ready", float64(l.shells))
 }
 
+// eachOf does something for each of many, several at a time.
+func eachOf[T any](all []T, do func(T) error) error {
+	errs := make([]error, len(all))
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, 8)
+	for i, one := range all {
+		wg.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			errs[i] = do(one)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
 // cold invokes functions once each, all at once and each for the first time,
 // and measures in milliseconds until the last has answered.
 func (b *bench) cold(ctx context.Context, l *lamb, specs []spec) (contender, error) {
 	names, requests := make([]string, len(specs)), make([]load.Request, len(specs))
 	for i, s := range specs {
-		if err := l.create(ctx, s); err != nil {
-			return nil, err
-		}
 		names[i] = s.name
 	}
-	client, err := b.dial(ctx, l.address, len(specs))
-	if err != nil {
+	if err := eachOf(specs, func(s spec) error { return l.create(ctx, s) }); err != nil {
 		return nil, err
 	}
-	want, err := expect(client, l, local, specs[0].name)
+	want, err := expect(ctx, l, specs[0].name)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +79,11 @@ func (b *bench) cold(ctx context.Context, l *lamb, specs []spec) (contender, err
 		if err != nil {
 			return nil, err
 		}
-		r, err := client.Each(ctx, requests)
+		// Connections are opened, and greeted, before the time begins to run.
+		values, err := talk(l.address, len(names), load.Get(l.address, "/_lamb/health"), func(ctx context.Context, c *load.Client) ([]float64, error) {
+			r, err := c.Each(ctx, requests)
+			return []float64{millis(r.Elapsed)}, err
+		})(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +91,7 @@ func (b *bench) cold(ctx context.Context, l *lamb, specs []spec) (contender, err
 		if err == nil && after-before != float64(len(names)) {
 			err = fmt.Errorf("%d cold invocations started %v environments", len(names), after-before)
 		}
-		return []float64{millis(r.Elapsed)}, err
+		return values, err
 	}, nil
 }
 
@@ -125,10 +134,7 @@ func (b *bench) withoutShells(ctx context.Context) (*lamb, error) {
 }
 
 func (b *bench) coldContest(ctx context.Context, l *lamb, name, what string, t target) (contest, error) {
-	s, err := b.rawSpec(name, "echo", fullMB)
-	if err != nil {
-		return contest{}, err
-	}
+	s := b.rawSpec(name, "echo", fullMB)
 	floor, err := b.plain(b.rawCommand(), 1)
 	if err != nil {
 		return contest{}, err
@@ -182,11 +188,7 @@ func (b *bench) burst(ctx context.Context, s spec, c command, floor string) (con
 }
 
 func (b *bench) burstRaw(ctx context.Context) (contest, error) {
-	s, err := b.rawSpec("", "echo", fullMB)
-	if err != nil {
-		return contest{}, err
-	}
-	return b.burst(ctx, s, b.rawCommand(), execName)
+	return b.burst(ctx, b.rawSpec("", "echo", fullMB), b.rawCommand(), execName)
 }
 
 // burstInterpreter is a burst of Python or Node.

@@ -38,14 +38,13 @@ func main() {
 
 // options are the command line's.
 type options struct {
-	lamb     string // binary; built from this checkout when empty
-	sandbox  string // auto, native or process
-	network  string // of native sandboxes; empty means what works
-	only     string // regular expression of contests
-	rounds   int
-	quick    bool
-	json     string // file for the result
-	document string // file with markers to write the table into
+	lamb    string // binary; built from this checkout when empty
+	sandbox string // auto, native or process
+	network string // of native sandboxes; empty means what works
+	only    string // regular expression of contests
+	rounds  int
+	quick   bool
+	out     string // folder for the result
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -58,8 +57,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.only, "rows", "", "`regular expression`: only the contests whose names match")
 	f.IntVar(&o.rounds, "rounds", 7, "rounds, each of which runs every floor and every row; one more is run first and thrown away")
 	f.BoolVar(&o.quick, "quick", false, "a few requests and one round: shows that everything works, measures nothing")
-	f.StringVar(&o.json, "json", "", "`file` to write the result to")
-	f.StringVar(&o.document, "document", "", "Markdown `file` to write the table into, between its markers")
+	f.StringVar(&o.out, "out", "bin", "`folder` to write "+resultFile+" to, and the table into its "+documentFile+" if there is one; docs keeps the result in the repository")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -180,16 +181,30 @@ func (r Result) markdown() []byte {
 	return b.Bytes()
 }
 
-// writeJSON keeps a result in a file.
-func (r Result) writeJSON(path string) error {
+// The names under which a result is kept in a folder.
+const (
+	resultFile   = "benchmarks.json"
+	documentFile = "benchmarks.md"
+)
+
+// keep writes a result into a folder: as JSON, and as the table of a document
+// that is there.
+func (r Result) keep(folder string) error {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
+	if err := os.WriteFile(filepath.Join(folder, resultFile), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	err = r.writeDocument(filepath.Join(folder, documentFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // only the folder docs has one
+	}
+	return err
 }
 
 // The markers between which the table stands in the document.

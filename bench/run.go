@@ -23,12 +23,13 @@ type bench struct {
 	scratch string // folder for everything, removed at the end
 	log     io.Writer
 
-	binary  string // lamb
-	worker  string // the raw worker
-	lamb    *lamb  // as operators run it
-	echo    *child
-	proxy   *child
-	missing []string
+	binary    string // lamb
+	worker    string // the raw worker
+	workerZip []byte // as a deployment package
+	lamb      *lamb  // as operators run it
+	echo      *child
+	proxy     *child
+	missing   []string
 	// generation numbers the updates that make functions start cold.
 	generation int
 	undo       []func() error
@@ -80,13 +81,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	if err := result.print(stdout); err != nil {
 		return err
 	}
-	if o.json != "" {
-		err = errors.Join(err, result.writeJSON(o.json))
-	}
-	if o.document != "" {
-		err = errors.Join(err, result.writeDocument(o.document))
-	}
-	return err
+	return result.keep(o.out)
 }
 
 // onClose remembers what is to be closed; the last comes first.
@@ -117,6 +112,9 @@ func (b *bench) open(ctx context.Context) error {
 		}
 	}
 	if b.worker, err = buildProgram(ctx, b.scratch, "bench/worker"); err != nil {
+		return err
+	}
+	if b.workerZip, err = zipProgram(b.worker); err != nil {
 		return err
 	}
 	if b.o.sandbox == "auto" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"reflect"
@@ -31,27 +32,29 @@ var pythonEcho []byte
 var nodeEcho []byte
 
 // rawSpec is a function on the raw worker.
-func (b *bench) rawSpec(name, handler string, memoryMB int) (spec, error) {
-	zip, err := zipProgram(b.worker)
-	return spec{name: name, runtime: "provided.al2023", handler: handler, memoryMB: memoryMB, zip: zip}, err
+func (b *bench) rawSpec(name, handler string, memoryMB int) spec {
+	return spec{name: name, runtime: "provided.al2023", handler: handler, memoryMB: memoryMB, zip: b.workerZip}
 }
 
 // rawFunction creates a function on the raw worker.
 func (b *bench) rawFunction(ctx context.Context, l *lamb, name string, memoryMB int) error {
-	s, err := b.rawSpec(name, "echo", memoryMB)
-	if err != nil {
-		return err
-	}
-	return l.create(ctx, s)
+	return l.create(ctx, b.rawSpec(name, "echo", memoryMB))
 }
 
-// dial opens connections for a contest.
-func (b *bench) dial(ctx context.Context, address string, n int) (*load.Client, error) {
-	c, err := load.Dial(ctx, address, n)
-	if err == nil {
-		b.onClose(c.Close)
+// talk is a contender that uses n connections. They are fresh, since servers
+// close those that are idle for long, but each has had its first answer.
+func talk(address string, n int, greeting load.Request, f func(context.Context, *load.Client) ([]float64, error)) contender {
+	return func(ctx context.Context) ([]float64, error) {
+		client, err := load.Dial(ctx, address, n)
+		if err != nil {
+			return nil, err
+		}
+		var values []float64
+		if err = client.Greet(greeting); err == nil {
+			values, err = f(ctx, client)
+		}
+		return values, errors.Join(err, client.Close())
 	}
-	return c, err
 }
 
 // warmRaw is the first row of all: the whole path, and lamb's share of it.
@@ -59,16 +62,12 @@ func (b *bench) warmRaw(ctx context.Context) (contest, error) {
 	if err := b.rawFunction(ctx, b.lamb, "raw", fullMB); err != nil {
 		return contest{}, err
 	}
-	floor, err := b.proxied(ctx, event, b.sizes.warm)
-	if err != nil {
-		return contest{}, err
-	}
 	lamb, err := b.invoked(ctx, "raw", local, b.sizes.warm)
 	if err != nil {
 		return contest{}, err
 	}
 	return contest{
-		floor: withCPU(b.proxy.cmd, b.sizes.warm, floor), lamb: withCPU(b.lamb.cmd, b.sizes.warm, lamb),
+		floor: withCPU(b.proxy.cmd, b.sizes.warm, b.proxied(event, b.sizes.warm)), lamb: withCPU(b.lamb.cmd, b.sizes.warm, lamb),
 		rows: []row{
 			{what: "warm invoke, raw worker, p50", floor: proxyName, unit: "µs", target: target{ratioMax, 0.9}},
 			{what: "… p99", floor: "proxy p99", unit: "µs"},
@@ -89,7 +88,7 @@ func withCPU(process *exec.Cmd, requests int, run contender) contender {
 			return nil, err
 		}
 		after, err := cpuTime(process.Process.Pid)
-		return append(values, micros(after-before)/float64(requests)), err
+		return append(values, micros(after-before)/float64(requests+1)), err // one is the greeting
 	}
 }
 
@@ -97,38 +96,45 @@ func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
 func millis(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
 // latency makes p50 and p99 of n requests on one connection.
-func latency(client *load.Client, request func() load.Request, n int) contender {
+func latency(address string, n int, request func() load.Request) contender {
 	return func(ctx context.Context) ([]float64, error) {
-		r, err := client.Run(ctx, request(), n)
-		if err != nil {
-			return nil, err
-		}
-		return []float64{micros(r.Quantile(.5)), micros(r.Quantile(.99))}, nil
+		r := request() // signed anew each time: a signature is good for minutes
+		return talk(address, 1, r, func(ctx context.Context, c *load.Client) ([]float64, error) {
+			result, err := c.Run(ctx, r, n)
+			if err != nil {
+				return nil, err
+			}
+			return []float64{micros(result.Quantile(.5)), micros(result.Quantile(.99))}, nil
+		})(ctx)
 	}
 }
 
 // proxied sends a body through the proxy.
-func (b *bench) proxied(ctx context.Context, body []byte, n int) (contender, error) {
-	client, err := b.dial(ctx, b.proxy.address, 1)
+func (b *bench) proxied(body []byte, n int) contender {
 	request := load.Post(b.proxy.address, "/", "", body, body)
-	return latency(client, func() load.Request { return request }, n), err
+	return latency(b.proxy.address, n, func() load.Request { return request })
 }
 
 // invoked invokes a function, which answers the event with itself.
 func (b *bench) invoked(ctx context.Context, name string, c credentials, n int) (contender, error) {
-	client, err := b.dial(ctx, b.lamb.address, 1)
+	want, err := expect(ctx, b.lamb, name)
+	return latency(b.lamb.address, n, func() load.Request { return b.lamb.invocation(c, name, event, want) }), err
+}
+
+// ask invokes a function once.
+func (l *lamb) ask(ctx context.Context, name string) ([]byte, error) {
+	client, err := load.Dial(ctx, l.address, 1)
 	if err != nil {
 		return nil, err
 	}
-	want, err := expect(client, b.lamb, c, name)
-	// Signed anew for each batch: a signature is good for minutes.
-	return latency(client, func() load.Request { return b.lamb.invocation(c, name, event, want) }, n), err
+	answer, err := client.Ask(l.invocation(local, name, event, nil))
+	return answer, errors.Join(err, client.Close())
 }
 
 // expect returns the bytes with which a function answers the event: the same
 // JSON, if not always the same blanks.
-func expect(client *load.Client, l *lamb, c credentials, name string) ([]byte, error) {
-	got, err := client.Ask(l.invocation(c, name, event, nil))
+func expect(ctx context.Context, l *lamb, name string) ([]byte, error) {
+	got, err := l.ask(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -155,13 +161,9 @@ func p50(run contender) contender {
 
 // warmOneHop shows what the least is that any HTTP server costs.
 func (b *bench) warmOneHop(ctx context.Context) (contest, error) {
-	client, err := b.dial(ctx, b.echo.address, 1)
-	if err != nil {
-		return contest{}, err
-	}
 	request := load.Post(b.echo.address, "/", "", event, event)
 	c, err := b.warm(ctx, "raw-one-hop", "warm invoke, raw worker, p50", fullMB, local, target{})
-	c.floor = p50(latency(client, func() load.Request { return request }, b.sizes.warm))
+	c.floor = p50(latency(b.echo.address, b.sizes.warm, func() load.Request { return request }))
 	c.rows[0].floor = "echo p50"
 	return c, err
 }
@@ -169,18 +171,11 @@ func (b *bench) warmOneHop(ctx context.Context) (contest, error) {
 // warmVerified signs with credentials that lamb has minted, which it verifies
 // in full, the body's digest included.
 func (b *bench) warmVerified(ctx context.Context) (contest, error) {
-	s, err := b.rawSpec("credentials", "credentials", fullMB)
-	if err != nil {
-		return contest{}, err
-	}
+	s := b.rawSpec("credentials", "credentials", fullMB)
 	if err := b.lamb.create(ctx, s); err != nil {
 		return contest{}, err
 	}
-	client, err := b.dial(ctx, b.lamb.address, 1)
-	if err != nil {
-		return contest{}, err
-	}
-	text, err := client.Ask(b.lamb.invocation(local, s.name, event, nil))
+	text, err := b.lamb.ask(ctx, s.name)
 	if err != nil {
 		return contest{}, err
 	}
@@ -197,26 +192,19 @@ func (b *bench) warmSmall(ctx context.Context) (contest, error) {
 
 // warm is a contest of one row between a raw worker and the proxy.
 func (b *bench) warm(ctx context.Context, name, what string, memoryMB int, c credentials, t target) (contest, error) {
-	s, err := b.rawSpec(name, "echo", memoryMB)
-	if err != nil {
-		return contest{}, err
-	}
-	return b.headline(ctx, s, what, c, t)
+	return b.headline(ctx, b.rawSpec(name, "echo", memoryMB), what, c, t)
 }
 
 // headline is a contest of one row between a function and the proxy.
 func (b *bench) headline(ctx context.Context, s spec, what string, c credentials, t target) (contest, error) {
-	result := contest{rows: []row{{what: what, floor: proxyName, unit: "µs", target: t}}}
 	if err := b.lamb.create(ctx, s); err != nil {
-		return result, err
-	}
-	floor, err := b.proxied(ctx, event, b.sizes.warm)
-	if err != nil {
-		return result, err
+		return contest{}, err
 	}
 	lamb, err := b.invoked(ctx, s.name, c, b.sizes.warm)
-	result.floor, result.lamb = p50(floor), p50(lamb)
-	return result, err
+	return contest{
+		floor: p50(b.proxied(event, b.sizes.warm)), lamb: p50(lamb),
+		rows: []row{{what: what, floor: proxyName, unit: "µs", target: t}},
+	}, err
 }
 
 func (b *bench) warmGo(ctx context.Context) (contest, error) {
@@ -287,27 +275,22 @@ func (b *bench) loaded(ctx context.Context, n int) (contest, error) {
 	if err := b.rawFunction(ctx, b.lamb, name, fullMB); err != nil {
 		return contest{}, err
 	}
-	proxy, err := b.dial(ctx, b.proxy.address, n)
-	if err != nil {
-		return contest{}, err
-	}
-	lamb, err := b.dial(ctx, b.lamb.address, n)
-	if err != nil {
-		return contest{}, err
-	}
-	through := load.Post(b.proxy.address, "/", "", event, event)
-	throughput := func(client *load.Client, request func() load.Request) contender {
+	throughput := func(address string, request func() load.Request) contender {
 		return func(ctx context.Context) ([]float64, error) {
-			r, err := client.Run(ctx, request(), b.sizes.loaded)
-			if err != nil {
-				return nil, err
-			}
-			return []float64{r.PerSecond(), micros(r.Quantile(.99))}, nil
+			r := request()
+			return talk(address, n, r, func(ctx context.Context, c *load.Client) ([]float64, error) {
+				result, err := c.Run(ctx, r, b.sizes.loaded)
+				if err != nil {
+					return nil, err
+				}
+				return []float64{result.PerSecond(), micros(result.Quantile(.99))}, nil
+			})(ctx)
 		}
 	}
+	through := load.Post(b.proxy.address, "/", "", event, event)
 	return contest{
-		floor: throughput(proxy, func() load.Request { return through }),
-		lamb:  throughput(lamb, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
+		floor: throughput(b.proxy.address, func() load.Request { return through }),
+		lamb:  throughput(b.lamb.address, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
 		rows: []row{
 			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "proxy", unit: "req/s", target: target{ratioMin, 0.7}},
 			{what: "… p99", floor: "proxy p99", unit: "µs"},
@@ -325,17 +308,9 @@ func (b *bench) big(ctx context.Context) (contest, error) {
 	}
 	const item = `{"sku":"lamb-1","count":3,"price":12.5,"note":"a \"quoted\" note"},`
 	body := []byte("[" + strings.TrimSuffix(strings.Repeat(item, (maxEvent-2)/len(item)), ",") + "]")
-	floor, err := b.proxied(ctx, body, b.sizes.big)
-	if err != nil {
-		return contest{}, err
-	}
-	client, err := b.dial(ctx, b.lamb.address, 1)
-	if err != nil {
-		return contest{}, err
-	}
-	lamb := latency(client, func() load.Request { return b.lamb.invocation(local, "raw-big", body, body) }, b.sizes.big)
+	lamb := latency(b.lamb.address, b.sizes.big, func() load.Request { return b.lamb.invocation(local, "raw-big", body, body) })
 	return contest{
-		floor: inMillis(p50(floor)), lamb: inMillis(p50(lamb)),
+		floor: inMillis(p50(b.proxied(body, b.sizes.big))), lamb: inMillis(p50(lamb)),
 		rows: []row{{what: "echo of 6 MB of JSON, validated, p50", floor: proxyName, unit: "ms", target: target{ratioMax, 1.5}}},
 	}, nil
 }

@@ -35,6 +35,11 @@ type Request struct {
 	Want []byte
 }
 
+// Get makes a Request without a body, to which any answer will do.
+func Get(host, path string) Request {
+	return Request{Bytes: []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")}
+}
+
 // Post makes a Request. The header lines end in "\r\n" each; Host and
 // Content-Length are added.
 func Post(host, path, header string, body, want []byte) Request {
@@ -70,7 +75,9 @@ func Dial(ctx context.Context, address string, n int) (*Client, error) {
 func (c *Client) Close() error {
 	var errs []error
 	for _, conn := range c.conns {
-		errs = append(errs, conn.Close())
+		if err := conn.Close(); !errors.Is(err, net.ErrClosed) { // a load that ended early
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -102,6 +109,16 @@ func (c *Client) Run(ctx context.Context, r Request, n int) (Result, error) {
 		requests[i] = r
 	}
 	return c.run(ctx, requests, max(1, n/len(c.conns)))
+}
+
+// Greet sends one request on each connection in turn.
+func (c *Client) Greet(r Request) error {
+	for _, conn := range c.conns {
+		if err := conn.do(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Each sends one request on each connection, all at once.

@@ -110,8 +110,14 @@ func TestRequests(t *testing.T) {
 	if got, err := client.Ask(Request{Bytes: two.Bytes}); err != nil || string(got) != "/b second" {
 		t.Errorf("Ask = %q, %v", got, err)
 	}
-	if n := served.Load(); n != 3 {
-		t.Errorf("%d requests arrived, want 3", n)
+	if err := client.Greet(one); err != nil {
+		t.Errorf("Greet: %v", err)
+	}
+	if err := client.Greet(Get(address, "/c")); err == nil {
+		t.Error("Greet took status 400 for an answer")
+	}
+	if n := served.Load(); n != 6 {
+		t.Errorf("%d requests arrived, want 6", n)
 	}
 }
 
