@@ -17,9 +17,14 @@ import (
 var api = os.Getenv("AWS_LAMBDA_RUNTIME_API")
 
 func main() {
+	if len(os.Args) > 1 { // what litter leaves
+		time.Sleep(time.Hour)
+	}
 	switch os.Getenv("_HANDLER") {
 	case "linger":
 		linger()
+	case "litter":
+		litter()
 	case "refuse": // reports an error of its init
 		body := `{"errorType":"Custom.Refused","errorMessage":"not today"}`
 		fmt.Fprintln(os.Stderr, say("POST", "/2018-06-01/runtime/init/error", body))
