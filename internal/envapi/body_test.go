@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lambhq/lamb/internal/poison"
 )
 
 const chunkedHead = "POST " + responsePath + " HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: Chunked\r\n\r\n"
@@ -388,7 +390,7 @@ func TestPoison(t *testing.T) {
 	p.send(head("POST", "/2018-06-01/runtime/init/error") + "Content-Length: 100000\r\n\r\n" + secret)
 	p.answer("POST")
 	_ = s.Close()
-	if d := cmp.Diff(bytes.Repeat([]byte{poisonByte}, len(kept)), kept); d != "" || len(kept) != len(secret) {
+	if d := cmp.Diff(bytes.Repeat([]byte{poison.Byte}, len(kept)), kept); d != "" || len(kept) != len(secret) {
 		t.Errorf("kept bytes (%d):\n%s", len(kept), d)
 	}
 	for _, size := range []int{smallBuffer, largeBuffer} {

@@ -1,6 +1,10 @@
 package envapi
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/lambhq/lamb/internal/poison"
+)
 
 // Buffer sizes. A connection holds a small buffer while it lives; the large
 // one is borrowed while a body or a long head is read.
@@ -9,22 +13,19 @@ const (
 	largeBuffer = 64 << 10
 )
 
-// poisonByte fills a returned buffer in tests, so that a slice which outlives
-// its request shows.
-const poisonByte = 0xDB
-
 // Buffers is a set of pooled buffers. Share one between the servers of a
 // process: an environment's own pool would be empty most of the time.
 type Buffers struct {
 	small, large sync.Pool
-	poison       bool // tests only
+	poison       bool // overwrite what comes back, for tests
 }
 
 // NewBuffers returns an empty set.
 func NewBuffers() *Buffers {
 	return &Buffers{
-		small: sync.Pool{New: func() any { return &buffer{b: make([]byte, smallBuffer)} }},
-		large: sync.Pool{New: func() any { return &buffer{b: make([]byte, largeBuffer)} }},
+		poison: poison.Always,
+		small:  sync.Pool{New: func() any { return &buffer{b: make([]byte, smallBuffer)} }},
+		large:  sync.Pool{New: func() any { return &buffer{b: make([]byte, largeBuffer)} }},
 	}
 }
 
@@ -46,10 +47,7 @@ func (p *Buffers) get(size int) *buffer {
 // belong to rare requests and would keep megabytes alive.
 func (p *Buffers) put(b *buffer) {
 	if p.poison {
-		b.b[0] = poisonByte
-		for n := 1; n < len(b.b); n *= 2 {
-			copy(b.b[n:], b.b[:n])
-		}
+		poison.Fill(b.b)
 	}
 	switch len(b.b) {
 	case smallBuffer:

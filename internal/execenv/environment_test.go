@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	poison = true
+	poisoned = true
 	goleak.VerifyTestMain(m)
 }
 

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/poison"
 )
 
 // Responder makes what takes a response body. Buffered is one; a live
@@ -76,28 +77,16 @@ func (b *bufferedBody) Discard() {
 }
 
 func recycle(buf *[]byte) {
+	if poisoned {
+		poison.Fill((*buf)[:cap(*buf)])
+	}
 	if cap(*buf) > maxPooled {
 		return
-	}
-	if poison {
-		fill((*buf)[:cap(*buf)], poisonByte)
 	}
 	*buf = (*buf)[:0]
 	bufferPool.Put(buf)
 }
 
-// poison overwrites every buffer that returns to the pool, so that a test
-// sees any use after release. Tests switch it on before they start anything.
-var poison = false
-
-const poisonByte = 0xA5
-
-func fill(b []byte, with byte) {
-	if len(b) == 0 {
-		return
-	}
-	b[0] = with
-	for n := 1; n < len(b); n *= 2 {
-		copy(b[n:], b[:n])
-	}
-}
+// poisoned: every buffer is overwritten when it is released, so that a test
+// sees any use after that. Tests switch it on before they start anything.
+var poisoned = poison.Always

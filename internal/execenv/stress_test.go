@@ -13,6 +13,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/clock/clocktest"
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/poison"
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
@@ -205,7 +206,7 @@ func (s *stressEnv) drive(random *rand.Rand, name string) {
 			s.t.Errorf("%s %s after %q: %v", id, do, before, err)
 		}
 		o.Release()
-		fill(buf, poisonByte)
+		poison.Fill(buf)
 		<-inv.Finished()
 		<-s.released
 		if expected == doIdleExit {

@@ -1,10 +1,17 @@
 package gateway
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/lambhq/lamb/internal/poison"
+)
 
 // bufferPool is the memory of bodies that are not spooled, in a few sizes, so
 // that a small request does not keep a large buffer alive.
-type bufferPool struct{ classes [6]bufferClass }
+type bufferPool struct {
+	classes [6]bufferClass
+	poison  bool // overwrite what comes back, for tests
+}
 
 type bufferClass struct {
 	size int64
@@ -12,7 +19,7 @@ type bufferClass struct {
 }
 
 func newBufferPool() *bufferPool {
-	p := new(bufferPool)
+	p := &bufferPool{poison: poison.Always}
 	for i, size := range [...]int64{4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 8 << 20} {
 		p.classes[i].size = size
 	}
@@ -38,6 +45,9 @@ func (p *bufferPool) get(n int64) *[]byte {
 
 // put takes a buffer back; nobody may use it any more.
 func (p *bufferPool) put(b *[]byte) {
+	if p.poison {
+		poison.Fill((*b)[:cap(*b)])
+	}
 	for i := range p.classes {
 		if c := &p.classes[i]; int64(cap(*b)) == c.size {
 			c.pool.Put(b)

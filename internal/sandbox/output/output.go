@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lambhq/lamb/internal/poison"
 )
 
 // outputBuffer is how much of a stream is in lamb's memory at most, and only
@@ -28,7 +30,7 @@ const outputBuffer = 32 << 10
 type stream struct {
 	file    *os.File // the pipe's reading end, non-blocking
 	conn    syscall.RawConn
-	buffers *sync.Pool
+	buffers *Buffers
 	done    chan struct{} // closed when run has returned
 
 	mu     sync.Mutex
@@ -37,7 +39,7 @@ type stream struct {
 	ended  bool // every writing end is closed
 }
 
-func newStream(r *os.File, dst io.Writer, buffers *sync.Pool) (*stream, error) {
+func newStream(r *os.File, dst io.Writer, buffers *Buffers) (*stream, error) {
 	conn, err := r.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -75,8 +77,8 @@ func (s *stream) copyLocked(fd, max int) (n int, wait bool) {
 	if s.ended {
 		return 0, false
 	}
-	buf := s.buffers.Get().(*[]byte)
-	defer s.buffers.Put(buf)
+	buf := s.buffers.pool.Get().(*[]byte)
+	defer s.buffers.put(buf)
 	for {
 		n, err := unix.Read(fd, (*buf)[:min(max, len(*buf))])
 		switch {
@@ -146,6 +148,13 @@ func NewBuffers() *Buffers {
 	}}}
 }
 
+func (b *Buffers) put(buf *[]byte) {
+	if poison.Always {
+		poison.Fill(*buf)
+	}
+	b.pool.Put(buf)
+}
+
 // Set is the outputs of one sandbox's programs.
 type Set struct {
 	buffers *Buffers
@@ -199,7 +208,7 @@ func (o *Pipes) open(dst io.Writer) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newStream(r, dst, &o.set.buffers.pool)
+	s, err := newStream(r, dst, o.set.buffers)
 	if err != nil {
 		r.Close()
 		w.Close()
