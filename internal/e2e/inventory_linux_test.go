@@ -113,17 +113,17 @@ func (l *lamb) settled(t testing.TB, home, mark string) inventory {
 	t.Helper()
 	const steady = 10
 	deadline := time.Now().Add(2 * patience)
-	last, same := l.inventory(t, home, mark), 0
+	last, same, changes := l.inventory(t, home, mark), 0, []string(nil)
 	for same < steady {
 		if time.Now().After(deadline) {
-			t.Fatal("lamb does not come to rest")
+			t.Fatalf("lamb does not come to rest:\n%s", strings.Join(changes, "\n"))
 		}
 		<-time.After(50 * time.Millisecond)
 		now := l.inventory(t, home, mark)
-		if len(now.more(last)) == 0 && len(last.more(now)) == 0 {
-			same++
+		if change := append(now.more(last), last.more(now)...); len(change) > 0 {
+			same, changes = 0, change
 		} else {
-			same = 0
+			same++
 		}
 		last = now
 	}

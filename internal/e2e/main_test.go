@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,19 @@ func run(m *testing.M) int {
 	return code
 }
 
+// readSources lists the folders of lamb's source, and so makes go test's cache
+// know that the results here depend on them: it sees what a test opens, not
+// what the go commands do that build lamb.
+func readSources() error {
+	for _, root := range []string{"../../cmd", "../../internal"} {
+		err := filepath.WalkDir(root, func(_ string, _ fs.DirEntry, err error) error { return err })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // program is a Go program that is built when the first test asks for it.
 type program struct {
 	pkg string
@@ -53,6 +67,9 @@ var (
 func (p *program) build(t testing.TB) string {
 	t.Helper()
 	p.once.Do(func() {
+		if p.err = readSources(); p.err != nil {
+			return
+		}
 		p.path = filepath.Join(scratch, filepath.Base(p.pkg))
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.path, p.pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
