@@ -4,13 +4,15 @@ import hashlib
 import json
 import sys
 import urllib.request
+import uuid
 
 import boto3
 from botocore.config import Config
 
 url, code_path, layer_path = sys.argv[1:]
 code, layer = open(code_path, "rb").read(), open(layer_path, "rb").read()
-NAME, LAYER = "boto3-layers", "boto3-layer"
+# Numbers never begin anew, so every run has a layer of its own.
+NAME, LAYER = "boto3-layers", "boto3-" + uuid.uuid4().hex
 ARN = "arn:aws:lambda:us-east-1:000000000000:layer:" + LAYER
 ROLE = "arn:aws:iam::000000000000:role/e2e"
 
