@@ -209,6 +209,33 @@ func TestDeadSubscriber(t *testing.T) {
 	}
 }
 
+// TestDeadSubscriberRests: two batches given up leave nothing to send.
+func TestDeadSubscriberRests(t *testing.T) {
+	w := newWorld(t, nil, func(c *Config) {
+		c.Attempts = 1
+		c.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("refused") }
+	})
+	w.mustSubscribe(TelemetryAPI, "a", httpBody)
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	w.Pause()
+	for range 2 {
+		w.Line(epoch, function("one"))
+		if err := w.Flush(now); !errors.Is(err, context.Canceled) { // makes it a batch
+			t.Fatal(err)
+		}
+	}
+	w.Resume()
+	if err := w.subs[0].await(context.Background(), w.life.ctx, 2); err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.held != 0 || len(w.subs[0].queue) != 0 {
+		t.Errorf("%d bytes held, %d batches queued", w.held, len(w.subs[0].queue))
+	}
+}
+
 // TestHang: a subscriber that takes the request and says nothing costs its own
 // events, not memory and not the emitter's time; it is told what it missed.
 func TestHang(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,7 @@ func TestSchemasSideBySide(t *testing.T) {
 func TestReplace(t *testing.T) {
 	w, got := httpWorld(t, nil, nil)
 	w.Line(epoch, function("early"))
+	w.Line(epoch, Line{Source: Extension, Text: []byte("known")})
 	w.InitStart(epoch, InitStart{})
 	w.mustSubscribe(TelemetryAPI, "a", strings.Replace(httpBody, `"function",`, "", 1))
 	w.Line(epoch, function("later"))
@@ -183,7 +185,7 @@ func TestReplace(t *testing.T) {
 	if err := w.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"platform.initStart", `"early"`, `"later"`}, kinds(await(t, got).events)); diff != "" {
+	if diff := cmp.Diff([]string{`"known"`, "platform.initStart", `"early"`, `"later"`}, kinds(await(t, got).events)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -250,6 +252,9 @@ func TestPause(t *testing.T) {
 	}
 	if n := w.dials.Load(); n != 0 {
 		t.Errorf("%d connections in a pause", n)
+	}
+	for sub := w.subs[0]; len(sub.kick) > 0; { // until the owner has seen the flush
+		runtime.Gosched()
 	}
 	w.Resume()
 	w.Resume() // has nothing to undo
