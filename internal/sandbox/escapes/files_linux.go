@@ -97,6 +97,15 @@ func files() []Attempt {
 		{"change the core pattern", func(Target) error { return write("/proc/sys/kernel/core_pattern", "|/tmp/x") }},
 		{"change a setting", func(Target) error { return write("/proc/sys/vm/overcommit_memory", "0") }},
 		{"change a setting of the network", func(Target) error { return write("/proc/sys/net/ipv4/ip_forward", "1") }},
+		{"watch the machine's load", func(Target) error {
+			f, err := os.OpenFile("/proc/pressure/cpu", os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = f.WriteString("some 500000 10000000\n")
+			return err
+		}},
 		{"press SysRq", func(Target) error { return write("/proc/sysrq-trigger", "h") }},
 		{"have shared memory in /dev", func(Target) error { return os.WriteFile("/dev/shm/x", nil, 0o600) }},
 		{"open by handle", func(Target) error {

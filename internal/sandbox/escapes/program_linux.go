@@ -19,6 +19,7 @@ type Target struct {
 	Data     string // a folder of lamb's
 	OtherTmp string // on the host, the /tmp of another sandbox
 	TCP      string // an address where the host listens
+	Local    string // the same by another address of the host; empty without
 	Unix     string // a unix socket, a path on the host
 	Abstract string // the name of an abstract unix socket on the host
 	Pid      int    // a process of the host, of the same user as lamb

@@ -108,6 +108,7 @@ func newTarget(t *testing.T) escapes.Target {
 			target.TCP = listener.Addr().String()
 		}
 	}
+	target.Local = listenLocally(t)
 	if err := os.Chmod(target.Unix, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +123,26 @@ func newTarget(t *testing.T) escapes.Target {
 	})
 	target.Shm = shm
 	return target
+}
+
+// listenLocally listens on an address of this host that is not loopback's.
+func listenLocally(t *testing.T) string {
+	t.Helper()
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+			l, err := net.Listen("tcp4", net.JoinHostPort(n.IP.String(), "0"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { l.Close() })
+			return l.Addr().String()
+		}
+	}
+	return ""
 }
 
 // TestForkBomb: the processes of a sandbox are counted, and all end.

@@ -130,7 +130,7 @@ func (b *rootBuilder) devices() {
 
 // proc decides what of /proc is read-only or hidden, by what this kernel has.
 func (b *rootBuilder) proc() {
-	for _, name := range []string{"sys", "irq", "bus", "fs", "acpi", "scsi", "mtrr", "sysrq-trigger"} {
+	for _, name := range []string{"sys", "irq", "bus", "fs", "acpi", "scsi", "mtrr", "pressure", "sysrq-trigger"} {
 		if _, err := os.Lstat("/proc/" + name); err == nil {
 			b.plan.readOnly = append(b.plan.readOnly, name)
 		}

@@ -19,7 +19,11 @@ type Denial struct {
 //
 //   - clone and unshare: EPERM with a flag that makes a namespace
 //   - clone3: ENOSYS, its flags cannot be seen; C libraries fall back to clone
-//   - socket: EAFNOSUPPORT for all but unix, IPv4, IPv6 and netlink
+//   - socket: EAFNOSUPPORT for all but unix, IPv4, IPv6 and netlink; of
+//     netlink only the protocol of routes, of IPv4 and IPv6 only TCP, UDP, ICMP
+//     and MPTCP: EPROTONOSUPPORT for others, which would load modules or tell
+//     of the host's devices
+//   - socketpair: EAFNOSUPPORT for all but unix
 //   - prlimit64: EPERM for another process
 //   - personality: EPERM for all but the values that programs use
 //   - ioctl: EPERM for TIOCSTI and TIOCLINUX, which write into terminals
@@ -157,6 +161,25 @@ func noneOf(arg uint32, values ...uint32) []unix.SockFilter {
 	return append(f, ret(answerAllow), ret(answer(unix.EPERM)))
 }
 
+// sockets allows what functions need to talk: the families, and of each the
+// protocols.
+func sockets() []unix.SockFilter {
+	const family, protocol = 0, 2
+	internet := oneOf(protocol, unix.EPROTONOSUPPORT, 0, unix.IPPROTO_TCP, unix.IPPROTO_UDP,
+		unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV6, unix.IPPROTO_MPTCP)
+	netlink := oneOf(protocol, unix.EPROTONOSUPPORT, unix.NETLINK_ROUTE)
+	n := uint8(len(netlink))
+	return slices.Concat([]unix.SockFilter{
+		load(dataArgs + 8*family),
+		when(unix.BPF_JEQ, unix.AF_INET, 5+n, 0),
+		when(unix.BPF_JEQ, unix.AF_INET6, 4+n, 0),
+		when(unix.BPF_JEQ, unix.AF_NETLINK, 3, 0),
+		when(unix.BPF_JEQ, unix.AF_UNIX, 1, 0),
+		ret(answer(unix.EAFNOSUPPORT)),
+		ret(answerAllow),
+	}, netlink, internet)
+}
+
 // span is a range of call numbers, from first to the next span's, that are
 // treated alike.
 type span struct {
@@ -186,7 +209,8 @@ func special() map[uint32][]unix.SockFilter {
 	special := map[uint32][]unix.SockFilter{
 		unix.SYS_CLONE:       masked(0, newNamespaces),
 		unix.SYS_UNSHARE:     masked(0, newNamespaces|newTime),
-		unix.SYS_SOCKET:      oneOf(0, unix.EAFNOSUPPORT, unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK),
+		unix.SYS_SOCKET:      sockets(),
+		unix.SYS_SOCKETPAIR:  oneOf(0, unix.EAFNOSUPPORT, unix.AF_UNIX),
 		unix.SYS_PRLIMIT64:   oneOf(0, unix.EPERM, 0),
 		unix.SYS_PERSONALITY: oneOf(0, unix.EPERM, 0, 8, 0x20000, 0x20008, 0x40000, ^uint32(0)),
 		unix.SYS_IOCTL:       noneOf(1, unix.TIOCSTI, unix.TIOCLINUX),

@@ -79,7 +79,7 @@ func TestFilter(t *testing.T) {
 			want = answer(d.Errno)
 		case nr > lastCall:
 			want = answer(unix.ENOSYS)
-		case nr == unix.SYS_SOCKET: // without arguments: AF_UNSPEC
+		case nr == unix.SYS_SOCKET, nr == unix.SYS_SOCKETPAIR: // without arguments: AF_UNSPEC
 			want = answer(unix.EAFNOSUPPORT)
 		}
 		if got := both(nr); got != want {
@@ -100,7 +100,16 @@ func TestFilter(t *testing.T) {
 		{"unshare time", unix.SYS_UNSHARE, []uint32{unix.CLONE_NEWTIME}, answer(unix.EPERM)},
 		{"IPv4", unix.SYS_SOCKET, []uint32{unix.AF_INET}, answerAllow},
 		{"IPv6", unix.SYS_SOCKET, []uint32{unix.AF_INET6}, answerAllow},
-		{"netlink", unix.SYS_SOCKET, []uint32{unix.AF_NETLINK}, answerAllow},
+		{"unix", unix.SYS_SOCKET, []uint32{unix.AF_UNIX, 1, 0}, answerAllow},
+		{"TCP", unix.SYS_SOCKET, []uint32{unix.AF_INET, 1, unix.IPPROTO_TCP}, answerAllow},
+		{"ping by IPv6", unix.SYS_SOCKET, []uint32{unix.AF_INET6, 2, unix.IPPROTO_ICMPV6}, answerAllow},
+		{"MPTCP, which Go tries", unix.SYS_SOCKET, []uint32{unix.AF_INET6, 1, unix.IPPROTO_MPTCP}, answerAllow},
+		{"SCTP", unix.SYS_SOCKET, []uint32{unix.AF_INET, 1, unix.IPPROTO_SCTP}, answer(unix.EPROTONOSUPPORT)},
+		{"DCCP by IPv6", unix.SYS_SOCKET, []uint32{unix.AF_INET6, 6, unix.IPPROTO_DCCP}, answer(unix.EPROTONOSUPPORT)},
+		{"netlink", unix.SYS_SOCKET, []uint32{unix.AF_NETLINK, 3, unix.NETLINK_ROUTE}, answerAllow},
+		{"uevents", unix.SYS_SOCKET, []uint32{unix.AF_NETLINK, 3, unix.NETLINK_KOBJECT_UEVENT}, answer(unix.EPROTONOSUPPORT)},
+		{"unix pair", unix.SYS_SOCKETPAIR, []uint32{unix.AF_UNIX}, answerAllow},
+		{"other pair", unix.SYS_SOCKETPAIR, []uint32{unix.AF_TIPC}, answer(unix.EAFNOSUPPORT)},
 		{"vsock", unix.SYS_SOCKET, []uint32{unix.AF_VSOCK}, answer(unix.EAFNOSUPPORT)},
 		{"own limits", unix.SYS_PRLIMIT64, []uint32{0}, answerAllow},
 		{"another's limits", unix.SYS_PRLIMIT64, []uint32{1}, answer(unix.EPERM)},

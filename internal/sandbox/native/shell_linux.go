@@ -287,8 +287,11 @@ func (sh *shell) remove() error {
 	if sh.dir != "" {
 		errs = append(errs, hostfs.RemoveTree(sh.dir))
 	}
-	p.users.give(sh.user)
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		p.users.give(sh.user) // else something of that user may be left
+	}
+	return err
 }
 
 // wait reaps a process that is ending.
