@@ -36,9 +36,29 @@ run: build ## First light: start lamb, deploy and call three functions, stay up
 	@go build -trimpath -o bin/firstlight ./examples/firstlight
 	@exec bin/firstlight
 
+# The end-to-end tests run on the sandbox that lamb chooses and on process, with
+# lamb as root and as an ordinary user, and those in which much happens at once
+# with a lamb that looks for races. -count=1: they build lamb themselves, which
+# is not part of the cache's key.
+e2e := go test -count=1 ./internal/e2e
+e2e_race := -run '^Test(Parallel|Throttling|Noise|Crash|LayersSurviveCrashes|Drain.*|Reset|FunctionCalls)$$'
+
 .PHONY: test
-test: test-race ## Run all tests, those of concurrent packages with -race as well
-	go test ./...
+test: test-race test-e2e ## Run all tests; concurrent packages also with -race, end to end on both sandboxes
+	go test $$(go list ./... | grep -v /internal/e2e$$)
+
+.PHONY: test-e2e
+test-e2e:
+	$(e2e)
+	LAMB_TEST_SANDBOX=process $(e2e)
+ifeq ($(shell id -u),0)
+	LAMB_TEST_USER=nobody $(e2e)
+	LAMB_TEST_USER=nobody LAMB_TEST_SANDBOX=process $(e2e)
+endif
+ifneq ($(cc),)
+	LAMB_TEST_RACE=1 $(e2e) $(e2e_race)
+	LAMB_TEST_RACE=1 LAMB_TEST_SANDBOX=process $(e2e) $(e2e_race)
+endif
 
 .PHONY: test-race
 test-race:

@@ -11,7 +11,7 @@ import (
 )
 
 type callerOutcome struct {
-	PID           int
+	place
 	Payload       any
 	Code, Message string
 	Status        int
@@ -39,18 +39,18 @@ func TestFunctionCalls(t *testing.T) {
 	t.Run("itself", func(t *testing.T) {
 		const depth = 6
 		out := call(t, fmt.Sprintf(`{"do":"invoke","depth":%d,"function":"called","payload":"deep"}`, depth))
-		pids := map[string]bool{}
-		var v any = map[string]any{"pid": out.PID, "payload": out.Payload}
+		places := map[string]bool{}
+		var v any = map[string]any{"pid": out.PID, "stream": out.Stream, "payload": out.Payload}
 		for range depth + 1 {
 			level, ok := v.(map[string]any)
 			if !ok {
 				t.Fatalf("outcome %+v", out)
 			}
-			pids[fmt.Sprint(level["pid"])] = true
+			places[fmt.Sprint(level["pid"], level["stream"])] = true
 			v = level["payload"]
 		}
-		if v != "deep" || len(pids) != depth+1 {
-			t.Errorf("after %d processes: %v", len(pids), v)
+		if v != "deep" || len(places) != depth+1 {
+			t.Errorf("after %d processes: %v", len(places), v)
 		}
 	})
 	for _, do := range []string{"list", "delete"} {
@@ -78,8 +78,12 @@ func TestFunctionCalls(t *testing.T) {
 // which finds endpoint and credentials by itself.
 func TestBoto3Calls(t *testing.T) {
 	t.Parallel()
-	python := withBoto3(t)
-	out, err := exec.Command(python, "-c", "import sys; print('python%d.%d=%s' % (*sys.version_info[:2], sys.executable), end='')").Output()
+	home := folder(t)
+	asLamb := func(python string, args ...string) *exec.Cmd {
+		return here.command(t.Context(), home, python, args...)
+	}
+	python := withBoto3(t, asLamb)
+	out, err := asLamb(python, "-c", "import sys; print('python%d.%d=%s' % (*sys.version_info[:2], sys.executable), end='')").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

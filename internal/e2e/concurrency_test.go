@@ -17,15 +17,15 @@ func TestParallel(t *testing.T) {
 	t.Parallel()
 	const n = 64
 	l := startLamb(t)
-	h := newHook(t)
+	h := newHook(t, l)
 	name := l.goFn(t, "parallel", "hook", func(f *fn) {
 		f.memory, f.timeout, f.env = 1769, 120, map[string]string{"HOOK": h.URL}
 	})
 	c := l.client()
 	var (
-		mu   sync.Mutex
-		pids = map[int]bool{}
-		all  sync.WaitGroup
+		mu     sync.Mutex
+		places = map[place]bool{}
+		all    sync.WaitGroup
 	)
 	for range n {
 		all.Go(func() {
@@ -34,21 +34,27 @@ func TestParallel(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			var at struct{ PID int }
+			var at place
 			answer{out, ""}.into(t, &at)
 			mu.Lock()
 			defer mu.Unlock()
-			pids[at.PID] = true
+			places[at] = true
 		})
 	}
 	h.await(t, n) // all 64 run, and none has ended
+	running := l.places(t)
 	if busy := l.metric(t, "lamb_environments_busy"); busy != n {
 		t.Errorf("%v environments are busy, want %d", busy, n)
 	}
 	h.letGo()
 	all.Wait()
-	if len(pids) != n {
-		t.Errorf("%d processes served %d invocations at once", len(pids), n)
+	if len(places) != n {
+		t.Errorf("%d processes served %d invocations at once", len(places), n)
+	}
+	for at := range places {
+		if running != nil && running[at] == 0 {
+			t.Errorf("%v was not below lamb", at)
+		}
 	}
 	started := l.metric(t, "lamb_environments_started_total")
 	for range 50 { // one after the other
@@ -67,18 +73,18 @@ func TestSequential(t *testing.T) {
 	l := startLamb(t)
 	name := l.goFn(t, "sequential", "act")
 	const invocations = 500
-	pids := map[int]int{}
+	places := map[place]int{}
 	for range invocations {
-		var s struct{ PID int }
+		var s place
 		l.invoke(t, name, `{}`).into(t, &s)
-		pids[s.PID]++
+		places[s]++
 	}
 	started := l.metric(t, "lamb_environments_started_total")
-	if float64(len(pids)) != started {
-		t.Errorf("%d processes in %v environments", len(pids), started)
+	if float64(len(places)) != started {
+		t.Errorf("%d processes in %v environments", len(places), started)
 	}
 	if started > 2 { // one, and one for a machine that was away
-		t.Errorf("%v environments were started for one client: %v", started, pids)
+		t.Errorf("%v environments were started for one client: %v", started, places)
 	}
 }
 
@@ -88,7 +94,7 @@ func TestThrottling(t *testing.T) {
 	t.Run("concurrency", func(t *testing.T) {
 		t.Parallel()
 		l := startLamb(t, "--concurrency", "2")
-		h := newHook(t)
+		h := newHook(t, l)
 		name := l.goFn(t, "limited", "hook", func(f *fn) { f.env = map[string]string{"HOOK": h.URL} })
 		var held sync.WaitGroup
 		for range 2 {

@@ -57,7 +57,7 @@ func TestCrash(t *testing.T) {
 	}
 	t.Logf("seed %d, %d rounds", seed, rounds)
 	random := rand.New(rand.NewPCG(seed, 1))
-	folder := t.TempDir()
+	data := folder(t)
 	codes := map[string][]byte{}
 	for i := range 4 {
 		code := shell(t, fmt.Sprintf("code %d", i))
@@ -72,7 +72,7 @@ func TestCrash(t *testing.T) {
 	}
 	total := 0
 	for round := range rounds {
-		l := startLamb(t, "--data-dir", folder)
+		l := startLamb(t, "--data-dir", data)
 		for _, w := range workers {
 			w.check(t, l)
 		}
@@ -86,7 +86,7 @@ func TestCrash(t *testing.T) {
 	if total < rounds*20 {
 		t.Errorf("only %d operations in %d rounds", total, rounds)
 	}
-	l := startLamb(t, "--data-dir", folder)
+	l := startLamb(t, "--data-dir", data)
 	for _, w := range workers {
 		w.check(t, l)
 	}

@@ -174,7 +174,7 @@ func TestGoEnvironment(t *testing.T) {
 		"AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/" + name,
-		"AWS_ENDPOINT_URL_LAMBDA":   l.URL,
+		"AWS_ENDPOINT_URL_LAMBDA":   l.lambdaURL(t),
 	} {
 		if env[k] != want {
 			t.Errorf("%s is %q, want %q", k, env[k], want)
@@ -192,7 +192,8 @@ func TestGoEnvironment(t *testing.T) {
 			t.Errorf("%s is set, to %q", k, v)
 		}
 	}
-	if folder, root := env["(working folder)"], env["LAMBDA_TASK_ROOT"]; !samePath(t, folder, root) {
+	folder, root := env["(working folder)"], env["LAMBDA_TASK_ROOT"]
+	if l.isolated() && (folder != "/var/task" || root != folder) || !l.isolated() && !samePath(t, folder, root) {
 		t.Errorf("the working folder is %s, LAMBDA_TASK_ROOT %s", folder, root)
 	}
 }
@@ -225,12 +226,13 @@ func TestReset(t *testing.T) {
 			t.Parallel()
 			name := l.goFn(t, "go-act-"+tt.name, "act", func(f *fn) { f.timeout = 1 })
 			type state struct {
-				PID    int
+				place
 				Events int
 				Kept   string
 			}
 			var before, after state
 			l.invoke(t, name, `{"write":"by the first event"}`).into(t, &before)
+			old := l.find(t, before.place)
 
 			bad := l.invoke(t, name, `{`+tt.event+`}`, withTail)
 			bad.failure(t, tt.errorType, tt.message)
@@ -241,13 +243,14 @@ func TestReset(t *testing.T) {
 			}
 
 			l.invoke(t, name, `{}`).into(t, &after)
-			if before.PID == after.PID || after.Events != 1 {
-				t.Errorf("before %+v, after %+v: want a new process", before, after)
+			if before.PID == after.PID || after.Events != 1 || before.Stream != after.Stream {
+				t.Errorf("before %+v, after %+v: want a new process in the same environment", before, after)
 			}
 			if after.Kept != "by the first event" {
 				t.Errorf("/tmp was lost: %+v", after)
 			}
-			mustEnd(t, watch(t, before.PID))
+			mustEnd(t, old)
+			l.find(t, after.place)
 		})
 	}
 }
@@ -376,7 +379,7 @@ func TestLog(t *testing.T) {
 func TestAnswerBeforeNext(t *testing.T) {
 	t.Parallel()
 	l := sharedLamb.get(t)
-	h := newHook(t)
+	h := newHook(t, l)
 	l.create(t, fn{name: "linger", handler: "linger", code: rawFunction.zip(t), env: map[string]string{"HOOK": h.URL}})
 	if got := l.invoke(t, "linger", `{}`).succeeded(t); got != `"answered"` {
 		t.Errorf("payload %s", got)

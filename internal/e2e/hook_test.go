@@ -11,13 +11,14 @@ import (
 // hook is a place that functions call: the test learns that they are there,
 // and they go on when the test says so.
 type hook struct {
-	URL     string
+	URL     string        // as the functions of one lamb reach it
 	arrived chan struct{} // has a token for each call that has come
 	release chan struct{} // closed to let them all go on
 	once    sync.Once
 }
 
-func newHook(t testing.TB) *hook {
+func newHook(t testing.TB, l *lamb) *hook {
+	t.Helper()
 	h := &hook{arrived: make(chan struct{}, 1000), release: make(chan struct{})}
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		h.arrived <- struct{}{}
@@ -26,12 +27,12 @@ func newHook(t testing.TB) *hook {
 		case <-r.Context().Done(): // the function has gone
 		}
 	}))
-	h.URL = s.URL
 	t.Cleanup(func() {
 		h.letGo()
 		s.CloseClientConnections()
 		s.Close()
 	})
+	h.URL = l.inside(t, s.URL)
 	return h
 }
 

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +34,8 @@ type lamb struct {
 	URL            string
 	PID            int
 	stdout, stderr *output
+	// sandbox and network are what lamb says that functions have.
+	sandbox, network string
 
 	calls  *http.Client // of all SDK clients: each its own would keep a connection each
 	cmd    *exec.Cmd
@@ -48,17 +50,43 @@ func startLamb(t testing.TB, args ...string) *lamb {
 	if !strings.Contains(strings.Join(args, " "), "--data-dir") {
 		args = append(args, "--ephemeral")
 	}
-	l, err := launch(lambCommand.build(t), t.TempDir(), append([]string{"--listen", "127.0.0.1:0"}, args...))
+	l, err := launch(lambCommand.build(t), folder(t), append([]string{"--listen", "127.0.0.1:0"}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		l.kill()
-		if t.Failed() {
-			t.Logf("lamb said:\n%s", tail(l.stderr.String()))
-		}
-	})
+	t.Cleanup(func() { l.mustDie(t) })
 	return l
+}
+
+// mustDie kills lamb, if it has not ended, and checks that nobody is left and
+// that nothing went wrong in it.
+func (l *lamb) mustDie(t testing.TB) {
+	t.Helper()
+	var processes []watched
+	select {
+	case <-l.exited:
+	default:
+		processes = watch(t, descendants(t, l.PID)...)
+	}
+	l.kill()
+	mustEnd(t, processes)
+	if err := l.broken(); err != nil {
+		t.Error(err)
+	}
+	if t.Failed() {
+		t.Logf("lamb said:\n%s", tail(l.stderr.String()))
+	}
+}
+
+// broken is an error when lamb panicked, or raced under the race detector.
+func (l *lamb) broken() error {
+	out := l.stderr.String()
+	for _, word := range []string{"panic", "fatal error: ", "DATA RACE"} {
+		if before, _, found := strings.Cut(out, word); found {
+			return fmt.Errorf("lamb is broken:\n%.8000s", out[max(0, len(before)-500):])
+		}
+	}
+	return nil
 }
 
 // tail is the end of a long text.
@@ -70,9 +98,7 @@ func launch(command, home string, args []string) (*lamb, error) {
 		stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}),
 		calls: &http.Client{Transport: awshttp.NewBuildableClient().GetTransport()},
 	}
-	l.cmd = exec.Command(command, append([]string{"serve"}, args...)...)
-	l.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, ofLamb}
-	l.cmd.Env = append(l.cmd.Env, "LAMB_SANDBOX="+cmp.Or(os.Getenv("LAMB_TEST_SANDBOX"), "process")) // the same tests, another sandbox
+	l.cmd = here.command(context.Background(), home, command, append([]string{"serve"}, args...)...)
 	l.cmd.Stdout, l.cmd.Stderr = l.stdout, l.stderr
 	// A process that outlives lamb and holds its output would hang Wait; so it
 	// is an error instead, which the tests see.
@@ -97,6 +123,9 @@ func launch(command, home string, args []string) (*lamb, error) {
 		return nil, fmt.Errorf("lamb did not start: %v\n%s", l.err, l.stderr)
 	}
 	l.URL = url
+	_, sandbox, _ := strings.Cut(l.stderr.line("  sandbox ", stop), "  sandbox ")
+	l.sandbox, _, _ = strings.Cut(strings.TrimSpace(sandbox), ";")
+	_, l.network, _ = strings.Cut(l.stderr.line("; network: ", stop), "; network: ")
 	return l, nil
 }
 
@@ -136,8 +165,7 @@ func runLamb(t testing.TB, args ...string) (int, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, lambCommand.build(t), append([]string{"serve"}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	cmd := here.command(ctx, folder(t), lambCommand.build(t), append([]string{"serve"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		t.Fatalf("lamb serve %q does not give up:\n%s", args, out)
@@ -147,6 +175,14 @@ func runLamb(t testing.TB, args ...string) (int, string) {
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// place is where a function's process is, as it knows itself: its number, and
+// its environment's log stream. Numbers alone may be the same in all
+// environments.
+type place struct {
+	PID    int
+	Stream string
 }
 
 // client is an SDK client as a user has it, but that it never tries again:
@@ -225,7 +261,11 @@ func (s *shared) get(t testing.TB) *lamb {
 	t.Helper()
 	command := lambCommand.build(t)
 	s.once.Do(func() {
-		s.l, s.err = launch(command, scratch, []string{"--listen", "127.0.0.1:0", "--ephemeral", "--log-level", "debug"})
+		home := filepath.Join(scratch, "shared")
+		if s.err = errors.Join(os.Mkdir(home, 0o700), here.give(home)); s.err != nil {
+			return
+		}
+		s.l, s.err = launch(command, home, []string{"--listen", "127.0.0.1:0", "--ephemeral", "--log-level", "debug"})
 	})
 	if s.err != nil {
 		t.Fatal(s.err)
@@ -267,9 +307,6 @@ func (s *shared) end() error {
 				errs = append(errs, fmt.Errorf("it printed %s on %s", what, name))
 			}
 		}
-		if name == "stderr" && (strings.Contains(out, "panic") || strings.Contains(out, "DATA RACE")) {
-			errs = append(errs, fmt.Errorf("it panicked:\n%s", tail(out)))
-		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.l.broken())...)
 }

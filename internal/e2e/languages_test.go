@@ -44,7 +44,7 @@ def act(event, context):
     time.sleep(event.get("sleep", 0))
     if "exit" in event:
         os._exit(event["exit"])
-    return {"loaded": loaded, "pid": os.getpid(), "kept": open(kept).read() if os.path.exists(kept) else None}
+    return {"loaded": loaded, "pid": os.getpid(), "stream": context.log_stream_name, "kept": open(kept).read() if os.path.exists(kept) else None}
 `
 
 const nodeCode = `
@@ -63,13 +63,13 @@ export const describe = async (event, context) => ({
 });
 export class Rejected extends Error { constructor(m) { super(m); this.name = "Rejected"; } }
 export const fail = async (event) => { throw new Rejected("no " + event.what); };
-export const act = async (event) => {
+export const act = async (event, context) => {
   loaded++;
   if (event.write) fs.writeFileSync(kept, event.write);
   console.log("acting", JSON.stringify(event));
   if (event.sleep) await new Promise((r) => setTimeout(r, event.sleep * 1000));
   if (event.exit !== undefined) process.exit(event.exit);
-  return { loaded, pid: process.pid, kept: fs.existsSync(kept) ? fs.readFileSync(kept, "utf8") : null };
+  return { loaded, pid: process.pid, stream: context.logStreamName, kept: fs.existsSync(kept) ? fs.readFileSync(kept, "utf8") : null };
 };
 `
 
@@ -102,7 +102,7 @@ func TestLanguages(t *testing.T) {
 	for _, lang := range languages {
 		t.Run(lang.program, func(t *testing.T) {
 			t.Parallel()
-			need(t, lang.program)
+			needInside(t, lang.program)
 			t.Run("payloads", func(t *testing.T) { testPayloads(t, l, lang) })
 			t.Run("context", func(t *testing.T) { testContext(t, l, lang) })
 			t.Run("errors", func(t *testing.T) { testErrors(t, l, lang) })
@@ -213,18 +213,22 @@ func testLanguageReset(t *testing.T, l *lamb, lang language) {
 	name := lang.program + "-app-act"
 	l.create(t, fn{name: name, runtime: lang.runtime, handler: "app.act", code: zipOf(t, lang.files...), timeout: 3})
 	type state struct {
-		Loaded, PID int
-		Kept        string
+		place
+		Loaded int
+		Kept   string
 	}
 	var first, last state
 	l.invoke(t, name, `{"write":"kept"}`).into(t, &first)
+	old := l.find(t, first.place)
 	late := l.invoke(t, name, `{"sleep":60}`, withTail)
 	late.failure(t, "Sandbox.Timedout", "Task timed out after 3.00 seconds")
 	hasLines(t, late.Log, "START RequestId: ", "acting", "END RequestId: ", "REPORT RequestId: ", "\tStatus: timeout\n")
 	l.invoke(t, name, `{"exit":4}`).failure(t, "Runtime.ExitError", "Runtime exited with error: exit status 4")
 	l.invoke(t, name, `{"exit":0}`).failure(t, "Runtime.ExitError", "Runtime exited without providing a reason")
 	l.invoke(t, name, `{}`).into(t, &last)
-	if last.PID == first.PID || last.Loaded != 1 || last.Kept != "kept" {
+	if last.PID == first.PID || last.Stream != first.Stream || last.Loaded != 1 || last.Kept != "kept" {
 		t.Errorf("first %+v, last %+v: want a new process and the old /tmp", first, last)
 	}
+	mustEnd(t, old)
+	l.find(t, last.place)
 }

@@ -40,7 +40,7 @@ func TestLayersSurviveCrashes(t *testing.T) {
 	if testing.Short() {
 		rounds = 2
 	}
-	folder := t.TempDir()
+	data := folder(t)
 	workers := make([]*layerWorker, 4)
 	for i := range workers {
 		workers[i] = &layerWorker{
@@ -48,7 +48,7 @@ func TestLayersSurviveCrashes(t *testing.T) {
 		}
 	}
 	for round := range rounds {
-		l := startLamb(t, "--data-dir", folder)
+		l := startLamb(t, "--data-dir", data)
 		for _, w := range workers {
 			w.check(t, l)
 		}
@@ -77,7 +77,7 @@ func TestLayersSurviveCrashes(t *testing.T) {
 		l.kill()
 		all.Wait()
 	}
-	l := startLamb(t, "--data-dir", folder)
+	l := startLamb(t, "--data-dir", data)
 	for _, w := range workers {
 		w.check(t, l)
 	}

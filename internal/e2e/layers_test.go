@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -103,36 +102,28 @@ done
 	}, []file{{"who", 0o644, "two"}}},
 }
 
-// TestLayers goes through the life of layers in both sandboxes, with lamb
-// killed and started anew in the middle.
+// TestLayers goes through the life of layers, with lamb killed and started
+// anew in the middle.
 func TestLayers(t *testing.T) {
 	t.Parallel()
-	for _, sandbox := range []string{"process", "native"} {
-		t.Run(sandbox, func(t *testing.T) {
-			t.Parallel()
-			if sandbox == "native" {
-				needNative(t)
-			}
-			args := []string{"--sandbox", sandbox, "--data-dir", t.TempDir()}
-			l := startLamb(t, args...)
-			for _, f := range layerFunctions {
-				t.Run(f.program, func(t *testing.T) { f.begin(t, l) })
-			}
-			if t.Failed() {
-				return
-			}
-			l.kill()
-			l = startLamb(t, args...) // what is not needed any more is collected here
-			for _, f := range layerFunctions {
-				t.Run(f.program+" after a restart", func(t *testing.T) { f.goOn(t, l, sandbox == "native") })
-			}
-		})
+	data := folder(t)
+	l := startLamb(t, "--data-dir", data)
+	for _, f := range layerFunctions {
+		t.Run(f.program, func(t *testing.T) { f.begin(t, l) })
+	}
+	if t.Failed() {
+		return
+	}
+	l.kill()
+	l = startLamb(t, "--data-dir", data) // what is not needed any more is collected here
+	for _, f := range layerFunctions {
+		t.Run(f.program+" after a restart", func(t *testing.T) { f.goOn(t, l) })
 	}
 }
 
 // begin makes the function, gives it layers in turns, and deletes a layer.
 func (f layerFunction) begin(t *testing.T, l *lamb) {
-	need(t, f.program)
+	needInside(t, f.program)
 	name := f.program
 	one := l.publishLayer(t, name+"-one", zipOf(t, f.one...))
 	two := l.publishLayer(t, name+"-two", zipOf(t, f.two...), inAccount("111122223333"))
@@ -150,10 +141,10 @@ func (f layerFunction) begin(t *testing.T, l *lamb) {
 }
 
 // goOn looks at the function after a restart of lamb, and takes its layers away.
-func (f layerFunction) goOn(t *testing.T, l *lamb, readOnly bool) {
-	need(t, f.program)
+func (f layerFunction) goOn(t *testing.T, l *lamb) {
+	needInside(t, f.program)
 	name := f.program
-	if got := f.says(t, l, "$LATEST", "one"); got.Written && readOnly {
+	if got := f.says(t, l, "$LATEST", "one"); got.Written && l.isolated() {
 		t.Error("a function could write into its layers")
 	}
 	f.says(t, l, "1", "two")
@@ -181,14 +172,6 @@ func (f layerFunction) says(t *testing.T, l *lamb, version, who string) (got lay
 		t.Errorf("version %s has %+v, want who %q", version, got, who)
 	}
 	return got
-}
-
-// needNative skips a test where functions cannot be isolated.
-func needNative(t *testing.T) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), lambCommand.build(t), "doctor", "--require-isolation").CombinedOutput(); err != nil {
-		t.Skipf("functions cannot be isolated here:\n%s", out)
-	}
 }
 
 // inAccount makes a client that acts in another account.

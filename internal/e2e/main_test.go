@@ -21,11 +21,21 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	var err error
+	if here, err = readWorld(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if scratch, err = os.MkdirTemp("", "lamb-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(scratch)
+	// Lamb's user has to reach the programs in it.
+	if err := os.Chmod(scratch, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("lamb:", here)
 	code := m.Run()
 	if err := sharedLamb.end(); err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL: the lamb that the tests share:", err)
@@ -49,7 +59,8 @@ func readSources() error {
 
 // program is a Go program that is built when the first test asks for it.
 type program struct {
-	pkg string
+	pkg    string
+	ofLamb bool // as the world wants lamb
 
 	once sync.Once
 	path string
@@ -57,7 +68,7 @@ type program struct {
 }
 
 var (
-	lambCommand = program{pkg: "github.com/lambhq/lamb/cmd/lamb"}
+	lambCommand = program{pkg: "github.com/lambhq/lamb/cmd/lamb", ofLamb: true}
 	goFunction  = program{pkg: "./testdata/gofunc"}
 	rawFunction = program{pkg: "./testdata/rawfunc"}
 	caller      = program{pkg: "./testdata/caller"}
@@ -71,8 +82,12 @@ func (p *program) build(t testing.TB) string {
 			return
 		}
 		p.path = filepath.Join(scratch, filepath.Base(p.pkg))
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", p.path, p.pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		args, cgo := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", p.path}, "0"
+		if p.ofLamb && here.race {
+			args, cgo = append(args, "-race"), "1"
+		}
+		cmd := exec.Command("go", append(args, p.pkg)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			p.err = fmt.Errorf("build %s: %w\n%s", p.pkg, err, out)
 		}
@@ -102,16 +117,6 @@ func (p *program) zip(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// need skips a test that cannot be run without a program, and returns its path.
-func need(t testing.TB, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("the program %s is missing", name)
-	}
-	return path
 }
 
 // output collects what a process writes and lets tests wait for it.

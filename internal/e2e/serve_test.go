@@ -15,17 +15,12 @@ import (
 // TestRefusesToStart has what lamb serve says when it cannot.
 func TestRefusesToStart(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	l := startLamb(t, "--data-dir", folder)
+	data := folder(t)
+	l := startLamb(t, "--data-dir", data)
 	address := strings.TrimPrefix(l.URL, "http://")
-	newer := t.TempDir()
-	if err := os.WriteFile(filepath.Join(newer, "format"), []byte("99\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	foreign := t.TempDir()
-	if err := os.WriteFile(filepath.Join(foreign, "thesis.txt"), []byte("do not touch"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	newer, foreign := folder(t), folder(t)
+	put(t, filepath.Join(newer, "format"), "99\n")
+	put(t, filepath.Join(foreign, "thesis.txt"), "do not touch")
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -33,7 +28,7 @@ func TestRefusesToStart(t *testing.T) {
 		says string
 	}{
 		{"port in use", []string{"--ephemeral", "--listen", address}, 1, "lamb: " + address + " is in use by another program: stop it, or choose another address with --listen"},
-		{"data in use", []string{"--data-dir", folder, "--listen", "127.0.0.1:0"}, 1, fmt.Sprintf("lamb: data directory %s is in use by another lamb (process %d)", folder, l.PID)},
+		{"data in use", []string{"--data-dir", data, "--listen", "127.0.0.1:0"}, 1, fmt.Sprintf("lamb: data directory %s is in use by another lamb (process %d)", data, l.PID)},
 		{"newer format", []string{"--data-dir", newer, "--listen", "127.0.0.1:0"}, 1, "data directory was made by a newer lamb: its format is 99"},
 		{"somebody's folder", []string{"--data-dir", foreign, "--listen", "127.0.0.1:0"}, 1, "not a lamb data directory"},
 		{"off loopback", []string{"--ephemeral", "--listen", "0.0.0.0:0"}, 1, "--insecure"},
@@ -61,7 +56,7 @@ func TestRefusesToStart(t *testing.T) {
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	l := startLamb(t)
-	h := newHook(t)
+	h := newHook(t, l)
 	name := l.goFn(t, "draining", "hook", func(f *fn) { f.env = map[string]string{"HOOK": h.URL} })
 	got := make(chan answer, 1)
 	go func() { got <- l.invoke(t, name, `0`) }()
@@ -109,7 +104,7 @@ func refused(t *testing.T, l *lamb) {
 func TestDrainDeadline(t *testing.T) {
 	t.Parallel()
 	l := startLamb(t, "--drain", "200ms")
-	h := newHook(t)
+	h := newHook(t, l)
 	name := l.goFn(t, "endless", "hook", func(f *fn) { f.timeout, f.env = 900, map[string]string{"HOOK": h.URL} })
 	cut := make(chan error, 1)
 	go func() {

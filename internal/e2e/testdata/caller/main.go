@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	client "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -31,6 +32,7 @@ type task struct {
 type outcome struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 	PID     int             `json:"pid"`
+	Stream  string          `json:"stream"`
 	Code    string          `json:"code,omitempty"`
 	Message string          `json:"message,omitempty"`
 	Status  int             `json:"status,omitempty"`
@@ -45,7 +47,7 @@ func handle(ctx context.Context, t task) (outcome, error) {
 		Credentials:  keys(t.Tamper),
 		Retryer:      aws.NopRetryer{},
 	})
-	out := outcome{PID: os.Getpid()}
+	out := outcome{PID: os.Getpid(), Stream: lambdacontext.LogStreamName}
 	var err error
 	switch t.Do {
 	case "invoke":

@@ -132,7 +132,7 @@ func act(a action) (map[string]any, error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	return map[string]any{"pid": os.Getpid(), "events": n, "kept": string(kept)}, nil
+	return map[string]any{"pid": os.Getpid(), "stream": lambdacontext.LogStreamName, "events": n, "kept": string(kept)}, nil
 }
 
 // hook calls the test, which answers when it likes.
@@ -147,5 +147,5 @@ func hook(ctx context.Context, sleepMs int) (map[string]any, error) {
 	}
 	defer resp.Body.Close()
 	time.Sleep(time.Duration(sleepMs) * time.Millisecond)
-	return map[string]any{"pid": os.Getpid()}, nil
+	return map[string]any{"pid": os.Getpid(), "stream": lambdacontext.LogStreamName}, nil
 }
