@@ -1,6 +1,7 @@
 package escapes
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -90,7 +91,9 @@ func files() []Attempt {
 		{"make a device", func(Target) error {
 			return unix.Mknod(filepath.Join(os.TempDir(), "disk"), unix.S_IFBLK|0o600, 8<<8)
 		}},
-		{"write to the code", func(Target) error { return os.WriteFile("/var/task/new", nil, 0o600) }},
+		{"write to the code", func(Target) error {
+			return os.WriteFile(filepath.Join(cmp.Or(os.Getenv("LAMBDA_TASK_ROOT"), "/var/task"), "new"), nil, 0o600)
+		}},
 		{"write to the host's programs", func(Target) error { return os.WriteFile("/usr/bin/new", nil, 0o755) }},
 		{"write to /", func(Target) error { return os.WriteFile("/new", nil, 0o600) }},
 		{"change passwd", func(Target) error { return write("/etc/passwd", "x") }},
@@ -107,6 +110,8 @@ func files() []Attempt {
 			return err
 		}},
 		{"press SysRq", func(Target) error { return write("/proc/sysrq-trigger", "h") }},
+		{"change a setting below /sys", func(Target) error { return write("/sys/kernel/mm/ksm/run", "0") }},
+		{"adjust its own score for the OOM killer", func(Target) error { return write("/proc/self/oom_score_adj", "-1000") }},
 		{"have shared memory in /dev", func(Target) error { return os.WriteFile("/dev/shm/x", nil, 0o600) }},
 		{"open by handle", func(Target) error {
 			mount, err := unix.Open("/", unix.O_RDONLY, 0)
@@ -163,7 +168,7 @@ func processes() []Attempt {
 			return err
 		}},
 		{"trace process 1", func(Target) error { return unix.PtraceAttach(1) }},
-		{"seize process 1", func(Target) error { return unix.PtraceSeize(os.Getppid()) }},
+		{"seize its parent", func(Target) error { return unix.PtraceSeize(os.Getppid()) }},
 		{"read process 1's memory", func(Target) error {
 			b := make([]byte, 8)
 			local := []unix.Iovec{{Base: &b[0], Len: 8}}
@@ -184,6 +189,17 @@ func processes() []Attempt {
 		}},
 		{"compare with process 1", func(Target) error {
 			return call(unix.SYS_KCMP, uintptr(os.Getpid()), 1, 2, 0, 0)
+		}},
+		{"read the memory of a process of the host", func(t Target) error {
+			f, err := os.Open("/proc/" + strconv.Itoa(t.Pid) + "/mem")
+			if err == nil {
+				f.Close()
+			}
+			return err
+		}},
+		{"read the environment of a process of the host", func(t Target) error {
+			_, err := os.ReadFile("/proc/" + strconv.Itoa(t.Pid) + "/environ")
+			return err
 		}},
 		{"attach the host's shared memory", func(t Target) error {
 			_, err := unix.SysvShmAttach(t.Shm, 0, unix.SHM_RDONLY)

@@ -2,6 +2,7 @@ package escapes
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -109,6 +110,19 @@ func network() []Attempt {
 				return nil // the kernel has looked for the family
 			}
 			return err
+		}},
+		{"reach another sandbox's Runtime API", func(t Target) error {
+			c, err := net.DialTimeout("tcp", t.OtherAPI, patience)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_ = c.SetReadDeadline(time.Now().Add(patience))
+			heard, err := io.ReadAll(io.LimitReader(c, 100))
+			if string(heard) == greeting {
+				return nil
+			}
+			return errors.Join(errRefused, err) // its own, which says nothing
 		}},
 		{"connect to the host's unix socket", func(t Target) error { return dial("unix", t.Unix) }},
 		{"connect to the host's abstract socket", func(t Target) error { return dial("unix", "@"+t.Abstract) }},

@@ -13,6 +13,7 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/native"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
+	"github.com/lambhq/lamb/internal/sandbox/sandboxtest"
 )
 
 // greet answers every connection with a text.
@@ -112,7 +113,7 @@ func TestPrivateNetwork(t *testing.T) {
 
 // TestPrivateNetworkRootless is the same as an ordinary user.
 func TestPrivateNetworkRootless(t *testing.T) {
-	if !asOrdinaryUser(t, "^TestPrivateNetwork$") {
+	if !sandboxtest.AsOrdinaryUser(t, "^TestPrivateNetwork$") {
 		t.Skip("this is an ordinary user: TestPrivateNetwork is the same")
 	}
 }
@@ -192,7 +193,7 @@ func TestHostNetwork(t *testing.T) {
 
 // TestHostNetworkRootless is the same as an ordinary user.
 func TestHostNetworkRootless(t *testing.T) {
-	if !asOrdinaryUser(t, "^TestHostNetwork$") {
+	if !sandboxtest.AsOrdinaryUser(t, "^TestHostNetwork$") {
 		t.Skip("this is an ordinary user: TestHostNetwork is the same")
 	}
 }

@@ -1,78 +1,14 @@
 package native_test
 
 import (
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/lambhq/lamb/internal/sandbox/sandboxtest"
 )
-
-// ordinary is a user without privileges.
-const ordinary = 65534
-
-// asOrdinaryUser runs tests of this binary again as an ordinary user, when
-// this one is root; it tells whether it did.
-func asOrdinaryUser(t *testing.T, pattern string) bool {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return false
-	}
-	dir, err := os.MkdirTemp("", "lamb-native-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	for _, err := range []error{os.Chmod(dir, 0o755), os.Chown(dir, ordinary, ordinary)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	// go test's own is in a folder of root's.
-	binary := filepath.Join(dir, "native.test")
-	copyFile(t, "/proc/self/exe", binary)
-	cmd := exec.Command(binary, "-test.run="+pattern, "-test.v", "-test.timeout=3m")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: ordinary, Gid: ordinary, Groups: []uint32{}},
-	}
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil:
-		t.Errorf("as an ordinary user: %v\n%s", err, out)
-	case strings.Contains(string(out), "--- SKIP"):
-		t.Skipf("as an ordinary user:\n%s", out)
-	case !strings.Contains(string(out), "--- PASS"):
-		t.Errorf("no test ran as an ordinary user:\n%s", out)
-	}
-	return true
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	in, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestRootless runs the suite as an ordinary user.
 func TestRootless(t *testing.T) {
-	if !asOrdinaryUser(t, "^TestConformance$") {
+	if !sandboxtest.AsOrdinaryUser(t, "^TestConformance$") {
 		t.Skip("this is an ordinary user: TestConformance is the same")
 	}
 }

@@ -11,8 +11,6 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox/sandboxtest"
 )
 
-func TestMain(m *testing.M) { sandboxtest.Main(m) }
-
 func TestConformance(t *testing.T) {
 	sandboxtest.Run(t, sandboxtest.Process, sandboxtest.Options{Groups: runtime.GOOS != "linux"})
 }
