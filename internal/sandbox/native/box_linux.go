@@ -3,7 +3,6 @@ package native
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/live"
 	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
@@ -28,19 +28,11 @@ type Box struct {
 	paths    sandbox.Paths
 	outputs  *output.Set
 
-	// lock is held by the operations that change which processes there are,
-	// or whether they run. A channel, because waiting for it ends with a
-	// context.
-	lock chan struct{}
-	// ended is cancelled when Close begins; it ends operations under way.
-	ended context.Context
-	end   context.CancelFunc
-	// frozen is changed under lock only.
+	life *live.Life
+	// frozen is changed by exclusive operations only.
 	frozen bool
 
-	closeOnce sync.Once
-	closeErr  error // valid after closeOnce
-	reading   sync.WaitGroup
+	reading sync.WaitGroup
 
 	started atomic.Bool // a program was started: before that, nothing is used
 
@@ -54,10 +46,9 @@ var _ sandbox.Sandbox = (*Box)(nil)
 
 func newBox(p *Provider, spec sandbox.Spec) *Box {
 	b := &Box{
-		provider: p, spec: spec, lock: make(chan struct{}, 1),
+		provider: p, spec: spec, life: live.NewLife(spec.ID),
 		outputs: output.NewSet(p.buffers), procs: map[int]*proc{},
 	}
-	b.ended, b.end = context.WithCancel(context.Background())
 	b.paths = sandbox.Paths{Task: "/var/task", Opt: "/opt", Tmp: "/tmp"} // /opt is empty without layers, as on AWS
 	if spec.Runtime != "" {
 		b.paths.Runtime = "/var/runtime"
@@ -115,57 +106,12 @@ func (b *Box) Listener() net.Listener { return b.shell.listener }
 // Address implements sandbox.Sandbox.
 func (b *Box) Address() string { return b.shell.address }
 
-// acquire takes the box's lock; the context that it returns ends with ctx and
-// with the box. The caller calls release.
-func (b *Box) acquire(ctx context.Context) (_ context.Context, release func(), err error) {
-	if b.ended.Err() != nil {
-		return nil, nil, sandbox.ErrClosed
-	}
-	select {
-	case b.lock <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	case <-b.ended.Done():
-		return nil, nil, sandbox.ErrClosed
-	}
-	if b.ended.Err() != nil || ctx.Err() != nil {
-		<-b.lock
-		if b.ended.Err() != nil {
-			return nil, nil, sandbox.ErrClosed
-		}
-		return nil, nil, ctx.Err()
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(b.ended, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-		<-b.lock
-	}, nil
-}
-
-// exclusively runs an operation under the lock.
-func (b *Box) exclusively(ctx context.Context, verb string, f func(context.Context) error) error {
-	ctx, release, err := b.acquire(ctx)
-	if err == nil {
-		err = f(ctx)
-		release()
-	}
-	if err == nil {
-		return nil
-	}
-	if b.ended.Err() != nil && errors.Is(err, context.Canceled) {
-		err = sandbox.ErrClosed
-	}
-	return fmt.Errorf("%s sandbox %s: %w", verb, b.spec.ID, err)
-}
-
 // Flush implements sandbox.Sandbox.
 func (b *Box) Flush() { b.outputs.Flush() }
 
 // Freeze implements sandbox.Sandbox.
 func (b *Box) Freeze(ctx context.Context) error {
-	return b.exclusively(ctx, "freeze", func(ctx context.Context) error {
+	return b.life.Exclusively(ctx, "freeze", func(ctx context.Context) error {
 		b.frozen = true
 		if b.provider.groups.freezes {
 			return b.shell.group.freeze(ctx, true)
@@ -178,7 +124,7 @@ func (b *Box) Freeze(ctx context.Context) error {
 }
 
 // Thaw implements sandbox.Sandbox.
-func (b *Box) Thaw(ctx context.Context) error { return b.exclusively(ctx, "thaw", b.thaw) }
+func (b *Box) Thaw(ctx context.Context) error { return b.life.Exclusively(ctx, "thaw", b.thaw) }
 
 func (b *Box) thaw(ctx context.Context) error {
 	if !b.frozen {
@@ -199,7 +145,7 @@ func (b *Box) thaw(ctx context.Context) error {
 // Kill implements sandbox.Sandbox. What the processes had written is handed to
 // their writers before it returns.
 func (b *Box) Kill(ctx context.Context) error {
-	return b.exclusively(ctx, "kill", func(ctx context.Context) error {
+	return b.life.Exclusively(ctx, "kill", func(ctx context.Context) error {
 		if b.frozen && b.provider.groups.freezes {
 			// First those that are frozen: they must not run again.
 			if err := b.killFrozen(); err != nil {
@@ -280,21 +226,17 @@ func (b *Box) signal(target int, sig syscall.Signal) error {
 
 // Close implements sandbox.Sandbox. It waits for a Write under way to return:
 // the outputs' writers are not called after it.
-func (b *Box) Close() error {
-	b.closeOnce.Do(func() {
-		b.end()
-		b.lock <- struct{}{}
-		defer func() { <-b.lock }()
-		if b.shell != nil {
-			if err := b.shell.end(); err != nil {
-				b.closeErr = fmt.Errorf("close sandbox %s: %w", b.spec.ID, err)
-			}
-		}
-		b.reading.Wait()
-		b.outputs.Finish()
-		b.provider.forget(b.spec.ID)
-	})
-	return b.closeErr
+func (b *Box) Close() error { return b.life.End(b.close) }
+
+func (b *Box) close() error {
+	var err error
+	if b.shell != nil {
+		err = b.shell.end()
+	}
+	b.reading.Wait()
+	b.outputs.Finish()
+	b.provider.boxes.Forget(b.spec.ID)
+	return err
 }
 
 // awaitStopped waits until every process but process 1 has stopped: a signal

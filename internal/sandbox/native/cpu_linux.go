@@ -27,7 +27,7 @@ var _ sandbox.CPULimiter = (*Box)(nil)
 // sandbox's memory. It does nothing where the fingerprint has no CPU, or where
 // the spec has no memory.
 func (b *Box) LimitCPU(ctx context.Context, limited bool) error {
-	return b.exclusively(ctx, "limit the CPU of", func(context.Context) error {
+	return b.life.Exclusively(ctx, "limit the CPU of", func(context.Context) error {
 		if b.spec.MemoryMB == 0 {
 			return nil
 		}

@@ -53,7 +53,7 @@ func TmpOnHost(sb sandbox.Sandbox) string { return sb.(*Box).shell.dir }
 
 // Traces lists the processes and control groups of a provider.
 func Traces(p *Provider) (pids []int, folders []string) {
-	for _, b := range p.boxes {
+	for _, b := range p.boxes.All() {
 		pids = append(pids, b.shell.pid)
 	}
 	for _, sh := range p.pool.shells {

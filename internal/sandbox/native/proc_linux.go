@@ -53,7 +53,7 @@ func (p *proc) finish(exit sandbox.Exit) {
 // operations on the sandbox; a start that has begun is carried through. It
 // thaws a frozen sandbox.
 func (b *Box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
-	ctx, release, err := b.acquire(ctx)
+	ctx, release, err := b.life.Acquire(ctx)
 	if err == nil {
 		defer release()
 		var started *proc
@@ -127,9 +127,9 @@ func (b *Box) launch(run *program, files []*os.File) (*proc, error) {
 	image := b.provider.image
 	write := func(n uint64) *script { return image.start(n, run) }
 	// Carried through, but not beyond the end of the box.
-	r, err := b.askFor(b.ended, answer, write, files, heard)
+	r, err := b.askFor(b.life.Ended(), answer, write, files, heard)
 	if err != nil {
-		if b.ended.Err() != nil {
+		if b.life.Ended().Err() != nil {
 			err = sandbox.ErrClosed
 		}
 		return nil, err
@@ -198,7 +198,7 @@ func (b *Box) abandon() {
 
 // Usage implements sandbox.Sandbox.
 func (b *Box) Usage() (sandbox.Usage, error) {
-	if b.ended.Err() != nil {
+	if b.life.Ended().Err() != nil {
 		return sandbox.Usage{}, fmt.Errorf("usage of sandbox %s: %w", b.spec.ID, sandbox.ErrClosed)
 	}
 	if !b.started.Load() {

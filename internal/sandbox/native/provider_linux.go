@@ -14,6 +14,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/live"
 	"github.com/lambhq/lamb/internal/sandbox/loopback"
 	"github.com/lambhq/lamb/internal/sandbox/output"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
@@ -53,9 +54,7 @@ type Provider struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	mu     sync.Mutex // guards what follows
-	closed bool
-	boxes  map[string]*Box
+	boxes live.Set[*Box]
 }
 
 var _ sandbox.Provider = (*Provider)(nil)
@@ -74,7 +73,7 @@ var providers atomic.Uint64
 func New(cfg Config) (*Provider, error) {
 	p := &Provider{
 		log: cfg.Logger, rootless: os.Geteuid() != 0,
-		buffers: output.NewBuffers(), boxes: map[string]*Box{},
+		buffers: output.NewBuffers(),
 		endings: make(chan struct{}, maxEndings), lambdaAPI: cfg.LambdaAPI,
 	}
 	if p.log == nil {
@@ -163,40 +162,13 @@ func (p *Provider) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandb
 		return nil, fmt.Errorf("create sandbox: %w", err)
 	}
 	b := newBox(p, spec)
-	if err := p.register(spec.ID, b); err != nil {
-		return nil, fmt.Errorf("create sandbox %s: %w", spec.ID, err)
-	}
-	// Holding the box's lock keeps a concurrent Close of the provider waiting
-	// until the box is whole.
-	b.lock <- struct{}{}
-	err := b.open()
-	<-b.lock
+	err := p.boxes.Open(b.life, b, b.open, func(err error) {
+		p.log.Warn("a sandbox that could not be created was not removed whole", "sandbox", spec.ID, "error", err)
+	})
 	if err != nil {
-		if closeErr := b.Close(); closeErr != nil {
-			p.log.Warn("a sandbox that could not be created was not removed whole", "sandbox", spec.ID, "error", closeErr)
-		}
-		return nil, fmt.Errorf("create sandbox %s: %w", spec.ID, err)
+		return nil, err
 	}
 	return b, nil
-}
-
-func (p *Provider) register(id string, b *Box) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return sandbox.ErrClosed
-	}
-	if _, taken := p.boxes[id]; taken {
-		return errors.New("a sandbox of this name exists")
-	}
-	p.boxes[id] = b
-	return nil
-}
-
-func (p *Provider) forget(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.boxes, id)
 }
 
 // Close implements sandbox.Provider.
@@ -206,21 +178,7 @@ func (p *Provider) Close() error {
 }
 
 func (p *Provider) close() error {
-	p.mu.Lock()
-	p.closed = true
-	boxes := make([]*Box, 0, len(p.boxes))
-	for _, b := range p.boxes {
-		boxes = append(boxes, b)
-	}
-	p.mu.Unlock()
-
-	errs := make([]error, len(boxes))
-	var wg sync.WaitGroup
-	for i, b := range boxes {
-		wg.Go(func() { errs[i] = b.Close() })
-	}
-	wg.Wait()
-	errs = append(errs, p.pool.close())
+	errs := []error{p.boxes.Close(), p.pool.close()}
 	if p.relay != nil {
 		errs = append(errs, p.relay.Close())
 	}

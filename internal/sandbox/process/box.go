@@ -9,11 +9,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
+	"github.com/lambhq/lamb/internal/sandbox/live"
 	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
@@ -29,16 +29,7 @@ type box struct {
 	address  string
 	group    group
 
-	// lock is held by the operations that change which processes there are:
-	// Start, Kill, Freeze, Thaw, Close. A channel, because waiting for it ends
-	// with a context.
-	lock chan struct{}
-	// ended is cancelled when Close begins; it ends operations under way.
-	ended context.Context
-	end   context.CancelFunc
-
-	closeOnce sync.Once
-	closeErr  error // valid after closeOnce
+	life *live.Life
 
 	outputs *output.Set
 }
@@ -46,9 +37,7 @@ type box struct {
 var _ sandbox.Sandbox = (*box)(nil)
 
 func newBox(p *Provider, spec sandbox.Spec) *box {
-	b := &box{provider: p, spec: spec, lock: make(chan struct{}, 1), outputs: output.NewSet(p.buffers)}
-	b.ended, b.end = context.WithCancel(context.Background())
-	return b
+	return &box{provider: p, spec: spec, life: live.NewLife(spec.ID), outputs: output.NewSet(p.buffers)}
 }
 
 // open makes what the sandbox consists of; after an error Close removes what
@@ -72,39 +61,10 @@ func (b *box) Paths() sandbox.Paths   { return b.paths }
 func (b *box) Listener() net.Listener { return b.listener }
 func (b *box) Address() string        { return b.address }
 
-// acquire takes the box's lock; the context that it returns ends with ctx and
-// with the box. The caller calls release.
-func (b *box) acquire(ctx context.Context) (_ context.Context, release func(), err error) {
-	if b.ended.Err() != nil {
-		return nil, nil, sandbox.ErrClosed
-	}
-	select {
-	case b.lock <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, ctx.Err()
-	case <-b.ended.Done():
-		return nil, nil, sandbox.ErrClosed
-	}
-	if b.ended.Err() != nil || ctx.Err() != nil {
-		<-b.lock
-		if b.ended.Err() != nil {
-			return nil, nil, sandbox.ErrClosed
-		}
-		return nil, nil, ctx.Err()
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	stop := context.AfterFunc(b.ended, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-		<-b.lock
-	}, nil
-}
-
 // Start implements sandbox.Sandbox. The context bounds the wait for other
 // operations on the sandbox; a start that has begun is carried through.
 func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
-	_, release, err := b.acquire(ctx)
+	_, release, err := b.life.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Path, err)
 	}
@@ -148,18 +108,18 @@ func (b *box) Flush() { b.outputs.Flush() }
 
 // Freeze implements sandbox.Sandbox.
 func (b *box) Freeze(ctx context.Context) error {
-	return b.exclusively(ctx, "freeze", func(ctx context.Context) error { return b.group.freeze(ctx) })
+	return b.life.Exclusively(ctx, "freeze", func(ctx context.Context) error { return b.group.freeze(ctx) })
 }
 
 // Thaw implements sandbox.Sandbox.
 func (b *box) Thaw(ctx context.Context) error {
-	return b.exclusively(ctx, "thaw", func(ctx context.Context) error { return b.group.thaw(ctx) })
+	return b.life.Exclusively(ctx, "thaw", func(ctx context.Context) error { return b.group.thaw(ctx) })
 }
 
 // Kill implements sandbox.Sandbox. What the processes had written is handed to
 // their writers before it returns.
 func (b *box) Kill(ctx context.Context) error {
-	return b.exclusively(ctx, "kill", func(ctx context.Context) error {
+	return b.life.Exclusively(ctx, "kill", func(ctx context.Context) error {
 		if err := b.group.kill(ctx); err != nil {
 			return err
 		}
@@ -167,24 +127,9 @@ func (b *box) Kill(ctx context.Context) error {
 	})
 }
 
-func (b *box) exclusively(ctx context.Context, verb string, f func(context.Context) error) error {
-	ctx, release, err := b.acquire(ctx)
-	if err == nil {
-		err = f(ctx)
-		release()
-	}
-	if err == nil {
-		return nil
-	}
-	if b.ended.Err() != nil && errors.Is(err, context.Canceled) {
-		err = sandbox.ErrClosed
-	}
-	return fmt.Errorf("%s sandbox %s: %w", verb, b.spec.ID, err)
-}
-
 // Usage implements sandbox.Sandbox.
 func (b *box) Usage() (sandbox.Usage, error) {
-	if b.ended.Err() != nil {
+	if b.life.Ended().Err() != nil {
 		return sandbox.Usage{}, fmt.Errorf("usage of sandbox %s: %w", b.spec.ID, sandbox.ErrClosed)
 	}
 	u, err := b.group.usage()
@@ -196,17 +141,7 @@ func (b *box) Usage() (sandbox.Usage, error) {
 
 // Close implements sandbox.Sandbox. It waits for a Write under way to return:
 // the outputs' writers are not called after it.
-func (b *box) Close() error {
-	b.closeOnce.Do(func() {
-		b.end()
-		b.lock <- struct{}{}
-		defer func() { <-b.lock }()
-		if err := b.close(); err != nil {
-			b.closeErr = fmt.Errorf("close sandbox %s: %w", b.spec.ID, err)
-		}
-	})
-	return b.closeErr
-}
+func (b *box) Close() error { return b.life.End(b.close) }
 
 func (b *box) close() error {
 	var errs []error
@@ -227,7 +162,7 @@ func (b *box) close() error {
 	if b.dir != "" {
 		errs = append(errs, hostfs.RemoveTree(b.dir))
 	}
-	b.provider.forget(b.spec.ID)
+	b.provider.boxes.Forget(b.spec.ID)
 	return errors.Join(errs...)
 }
 
