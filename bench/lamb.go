@@ -19,10 +19,13 @@ import (
 	"time"
 )
 
+// released are the linker's flags of make build.
+const released = "-s -w"
+
 // buildProgram builds a program of this module into dir.
-func buildProgram(ctx context.Context, dir, pkg string) (string, error) {
+func buildProgram(ctx context.Context, dir, pkg, ldflags string) (string, error) {
 	path := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "github.com/lambhq/lamb/"+pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", ldflags, "-o", path, "github.com/lambhq/lamb/"+pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)

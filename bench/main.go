@@ -44,6 +44,7 @@ type options struct {
 	only    string // regular expression of contests
 	rounds  int
 	quick   bool
+	profile bool
 	out     string // folder for the result
 }
 
@@ -57,6 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.only, "rows", "", "`regular expression`: only the contests whose names match")
 	f.IntVar(&o.rounds, "rounds", 7, "rounds, each of which runs every floor and every row; one more is run first and thrown away")
 	f.BoolVar(&o.quick, "quick", false, "a few requests and one round: shows that everything works, measures nothing")
+	f.BoolVar(&o.profile, "profile", false, "afterwards, look with perf at a lamb that answers warm invocations, and write "+profileFile)
 	f.StringVar(&o.out, "out", "bin", "`folder` to write "+resultFile+" to, and the table into its "+documentFile+" if there is one; docs keeps the result in the repository")
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -81,7 +81,10 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	if err := result.print(stdout); err != nil {
 		return err
 	}
-	return result.keep(o.out)
+	if err := result.keep(o.out); err != nil || !o.profile {
+		return err
+	}
+	return b.profile(ctx, o.out)
 }
 
 // onClose remembers what is to be closed; the last comes first.
@@ -107,11 +110,11 @@ func (b *bench) open(ctx context.Context) error {
 		return err
 	}
 	if b.binary = b.o.lamb; b.binary == "" {
-		if b.binary, err = buildProgram(ctx, b.scratch, "cmd/lamb"); err != nil {
+		if b.binary, err = buildProgram(ctx, b.scratch, "cmd/lamb", released); err != nil {
 			return err
 		}
 	}
-	if b.worker, err = buildProgram(ctx, b.scratch, "bench/worker"); err != nil {
+	if b.worker, err = buildProgram(ctx, b.scratch, "bench/worker", released); err != nil {
 		return err
 	}
 	if b.workerZip, err = zipProgram(b.worker); err != nil {

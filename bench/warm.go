@@ -214,7 +214,7 @@ func (b *bench) headline(ctx context.Context, s spec, what string) (contest, err
 }
 
 func (b *bench) warmGo(ctx context.Context) (contest, error) {
-	program, err := buildProgram(ctx, b.scratch, "bench/goecho")
+	program, err := buildProgram(ctx, b.scratch, "bench/goecho", released)
 	if err != nil {
 		return contest{}, err
 	}
