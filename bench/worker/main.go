@@ -22,12 +22,11 @@ const (
 )
 
 func main() {
-	if err := run(os.Getenv("AWS_LAMBDA_RUNTIME_API"), os.Getenv("_HANDLER")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, run(os.Getenv("AWS_LAMBDA_RUNTIME_API"), os.Getenv("_HANDLER")))
+	os.Exit(1)
 }
 
+// run answers events until the Runtime API fails.
 func run(api, handler string) error {
 	conn, err := net.Dial("tcp", api)
 	if err != nil {
