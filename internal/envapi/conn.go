@@ -33,8 +33,9 @@ type conn struct {
 	readDeadline  time.Time // zero: none set
 	writeDeadline time.Time
 
-	req  request
-	body body
+	req   request
+	body  body
+	reply reply // what succeed answers with
 
 	// The last strings made, to make the same one only once: a runtime sends
 	// the same headers with every response, and the id it was given.

@@ -21,10 +21,13 @@ func (c *conn) initError([]byte) bool {
 	})
 }
 
-// gather reads a whole body of at most MaxPayload bytes and answers with what
+// gather is gatherUpTo the largest payload.
+func (c *conn) gather(take func(body []byte) *Error) bool { return c.gatherUpTo(MaxPayload, take) }
+
+// gatherUpTo reads a whole body of at most limit bytes and answers with what
 // take says of it.
-func (c *conn) gather(take func(body []byte) *Error) bool {
-	if c.req.contentLength > MaxPayload {
+func (c *conn) gatherUpTo(limit int, take func(body []byte) *Error) bool {
+	if c.req.contentLength > int64(limit) {
 		return c.answerError(ErrPayloadTooLarge)
 	}
 	// The buffer grows with what has arrived, not with what was announced.
@@ -40,11 +43,11 @@ func (c *conn) gather(take func(body []byte) *Error) bool {
 		if err != nil {
 			return c.truncated(err)
 		}
-		if n+len(p) > MaxPayload {
+		if n+len(p) > limit {
 			return c.answerError(ErrPayloadTooLarge)
 		}
 		if n+len(p) > len(buf.b) {
-			bigger := pool.get(min(max(2*len(buf.b), n+len(p), largeBuffer), MaxPayload))
+			bigger := pool.get(min(max(2*len(buf.b), n+len(p), largeBuffer), max(limit, len(buf.b))))
 			copy(bigger.b, buf.b[:n])
 			pool.put(buf)
 			buf = bigger
@@ -54,5 +57,5 @@ func (c *conn) gather(take func(body []byte) *Error) bool {
 	if e := take(buf.b[:n]); e != nil {
 		return c.answerError(e)
 	}
-	return c.accepted()
+	return c.succeed()
 }

@@ -15,7 +15,10 @@ var errPipelined = errors.New("envapi: too much sent while waiting in next")
 
 // next hands the connection to the handler and then watches it: the answer is
 // written by whoever has the event.
-func (c *conn) next([]byte) bool {
+func (c *conn) next([]byte) bool { return c.wait(c.s.cfg.Handler.Next) }
+
+// wait gives the connection to whoever has the answer, by way of take.
+func (c *conn) wait(take func(w *Waiter) *Error) bool {
 	if !c.body.done { // the answer may be long in coming: read it first
 		if !c.drain(maxIgnoredBody) {
 			c.body.broken = true
@@ -24,7 +27,7 @@ func (c *conn) next([]byte) bool {
 	}
 	c.clearReadDeadline()
 	w := &Waiter{c: c, http10: c.req.http10, keepAlive: c.req.keepAlive, pipelined: c.r < c.w}
-	if e := c.s.cfg.Handler.Next(w); e != nil {
+	if e := take(w); e != nil {
 		return w.refused() && c.answerError(e)
 	}
 	for {

@@ -84,6 +84,9 @@ type request struct {
 	contentType, userAgent, features, errorType, cause, mode []byte
 	hasMode                                                  bool
 
+	// Of extensions.
+	extName, extID, extFeatures, extErrorType []byte
+
 	// What has been seen, to refuse repetition.
 	sawHost, sawLength, sawEncoding, sawKeepAlive, sawClose bool
 }
@@ -215,6 +218,14 @@ func (q *request) lambdaHeader(name, value []byte) {
 		}
 	case equalFold(name, causeHeader):
 		first(&q.cause, value)
+	case equalFold(name, "lambda-extension-identifier"):
+		first(&q.extID, value)
+	case equalFold(name, "lambda-extension-name"):
+		first(&q.extName, value)
+	case equalFold(name, "lambda-extension-accept-feature"):
+		first(&q.extFeatures, value)
+	case equalFold(name, "lambda-extension-function-error-type"):
+		first(&q.extErrorType, value)
 	}
 }
 

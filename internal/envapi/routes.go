@@ -16,14 +16,25 @@ type route struct {
 }
 
 // routes is everything that an environment can call; the rest is 404.
-func routes() []route {
-	return []route{
+func routes(extensions bool) []route {
+	all := []route{
 		{"GET", runtimeAPI + "/runtime/invocation/next", "", (*conn).next},
 		{"POST", runtimeAPI + "/runtime/invocation/", "/response", (*conn).response},
 		{"POST", runtimeAPI + "/runtime/invocation/", "/error", (*conn).invocationError},
 		{"POST", runtimeAPI + "/runtime/init/error", "", (*conn).initError},
 		{"GET", runtimeAPI + "/ping", "", (*conn).ping},
 	}
+	if !extensions {
+		return all
+	}
+	return append(all,
+		route{"GET", extensionAPI + "/event/next", "", (*conn).extensionNext},
+		route{"POST", extensionAPI + "/register", "", (*conn).register},
+		route{"POST", extensionAPI + "/init/error", "", (*conn).extensionInitError},
+		route{"POST", extensionAPI + "/exit/error", "", (*conn).extensionExitError},
+		route{"PUT", "/2022-07-01/telemetry", "", (*conn).subscribeTelemetry},
+		route{"PUT", "/2020-08-15/logs", "", (*conn).subscribeLogs},
+	)
 }
 
 // match returns the id in the path, still percent-encoded.

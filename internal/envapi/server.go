@@ -26,6 +26,9 @@ const (
 type Config struct {
 	// Handler is the environment behind the API. Required.
 	Handler Handler
+	// Extensions is the environment behind the other APIs; without it they are
+	// not there (404).
+	Extensions ExtensionHandler
 	// Log gets protocol errors at debug level, never payloads. Nil: discarded.
 	Log *slog.Logger
 	// MaxConns bounds open connections; further ones are closed on accept.
@@ -85,7 +88,7 @@ func New(cfg Config) *Server {
 	if cfg.Buffers == nil {
 		cfg.Buffers = NewBuffers()
 	}
-	return &Server{cfg: cfg, routes: routes(), done: make(chan struct{}), conns: make(map[*conn]chan struct{})}
+	return &Server{cfg: cfg, routes: routes(cfg.Extensions != nil), done: make(chan struct{}), conns: make(map[*conn]chan struct{})}
 }
 
 // Serve accepts connections until l is closed (by the caller, whose it is) or

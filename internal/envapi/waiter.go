@@ -61,15 +61,20 @@ type Waiter struct {
 // it return. The runtime can be so quick that its response reaches the
 // handler before Deliver returns.
 func (w *Waiter) Deliver(e *Event) error {
+	return w.answer(e.RequestID, func() error { return w.writeEvent(e) })
+}
+
+// answer writes an answer, once; id is what the next request may repeat.
+func (w *Waiter) answer(id string, write func() error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.usable(); err != nil {
 		return err
 	}
-	if err := w.writeEvent(e); err != nil {
+	if err := write(); err != nil {
 		return w.failed(err)
 	}
-	w.id = e.RequestID
+	w.id = id
 	w.done()
 	return nil
 }
