@@ -36,6 +36,9 @@ type Config struct {
 	ProgramFailure *ProgramFailure
 	// Env is the runtime's whole environment (see Variables).
 	Env []string
+	// Extensions are the names of the files in /opt/extensions: all are started
+	// before the runtime. Ten can be used; more fail the init.
+	Extensions []string
 	// Logs takes the log lines; nil discards them.
 	Logs Logs
 	// Released is called, without locks held, whenever the environment can take

@@ -23,6 +23,14 @@
 // is killed, /tmp is kept, and the next invocation initialises again; so it
 // does when the runtime ends while nothing runs.
 //
+// An init starts the external extensions, waits until each has registered,
+// starts the runtime, and ends when the runtime and all extensions have asked
+// for their first event. An invocation is over when the runtime and the
+// extensions that were told of it have asked for the next. Before processes
+// are killed, at a reset or at Close, they may end by themselves if there is
+// an extension: the runtime by SIGTERM, external extensions by their SHUTDOWN
+// event (shutdown.go has the budgets).
+//
 // The caller has its answer when the runtime has posted it; the environment
 // is released when the runtime asks for the next event (Config.Released).
 // Events drive everything: connection goroutines of envapi, one timer per

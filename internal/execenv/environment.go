@@ -2,8 +2,6 @@ package execenv
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"sync"
 	"time"
 
@@ -65,18 +63,6 @@ type Environment struct {
 	measured     time.Time // when memoryPeak was read
 }
 
-// life is one life of the runtime process, from its start to its end.
-type life struct {
-	// started is closed when the sandbox has nothing more to do with the
-	// process's start, be it that it failed.
-	started chan struct{}
-	// done is closed when init has ended; failure is then valid, and its
-	// errType is empty when init succeeded.
-	done    chan struct{}
-	failure failure
-	ended   bool // done is closed
-}
-
 // New makes an environment and begins to serve its API; nothing runs in it
 // until Init. It takes the sandbox over.
 func New(cfg Config) *Environment {
@@ -85,7 +71,7 @@ func New(cfg Config) *Environment {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.book = newLogbook(cfg.Logs, cfg.Clock)
 	e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
-	e.api = envapi.New(envapi.Config{Handler: e, Log: cfg.Log, Buffers: cfg.Buffers})
+	e.api = envapi.New(envapi.Config{Handler: e, Extensions: e, Log: cfg.Log, Buffers: cfg.Buffers})
 	e.wg.Go(func() {
 		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
 			cfg.Log.Error("runtime API stopped", "err", err)
@@ -114,14 +100,12 @@ func (e *Environment) Init() error {
 
 	e.book.initStart(e.run)
 	began := e.cfg.Clock.Now()
-	e.startRuntime(l)
-	limit := e.cfg.Clock.NewTimer(e.cfg.InitLimit)
-	defer limit.Stop()
-	select {
-	case <-l.done:
-	case <-limit.C():
+	limit := e.cfg.Clock.AfterFunc(e.cfg.InitLimit, func() {
 		e.endInit(l, failure{errType: errTypeTimeout, cause: "init timed out"})
-	}
+	})
+	defer limit.Stop()
+	e.startLife(l)
+	<-l.done
 	if l.failure.errType == "" {
 		e.limitCPU(true) // a new sandbox is not bound
 	}
@@ -141,118 +125,21 @@ func (e *Environment) Init() error {
 		// nobody waits for it.
 		e.wg.Go(e.measure)
 	default:
-		e.resetIdleLocked(func() { e.book.initReport(took, "init", l.failure.errType) })
+		e.resetIdleLocked(l.failure.reason(), func() { e.book.initReport(took, "init", l.failure.errType) })
 	}
 	return nil
 }
 
-// beginLifeLocked prepares the state for a new runtime process.
-func (e *Environment) beginLifeLocked() *life {
-	l := &life{started: make(chan struct{}), done: make(chan struct{})}
-	e.life = l
-	e.runtime = runtimeStarted
-	e.waiters = nil
-	return l
-}
-
-// startRuntime starts the runtime's process for a life and watches it.
-func (e *Environment) startRuntime(l *life) {
-	defer close(l.started)
-	if f := e.cfg.ProgramFailure; f != nil {
-		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
-		return
-	}
-	stdout, stderr := e.book.streamPair(!strings.HasPrefix(e.run.Runtime, "provided"))
-	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
-		Path: e.cfg.Program.Path, Args: e.cfg.Program.Args, Env: e.cfg.Env,
-		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr,
-	})
-	if err != nil {
-		e.cfg.Log.Warn("runtime did not start", "program", e.cfg.Program.Path, "err", err)
-		e.endInit(l, startFailure(err))
-		return
-	}
-	e.wg.Go(func() {
-		<-proc.Done()
-		e.runtimeExited(l, proc.Exit())
-	})
-}
-
-// limitCPU bounds the function to its share of the CPU, or lets an init have
-// what it can get: on AWS, inits are not bound to the share either. It is
-// called around inits only, never by an invocation in a warm environment.
-func (e *Environment) limitCPU(limited bool) {
-	if e.cpu == nil {
-		return
-	}
-	if err := e.cpu.LimitCPU(e.ctx, limited); err != nil && e.ctx.Err() == nil {
-		e.cfg.Log.Warn("the function's share of the CPU could not be set", "limited", limited, "err", err)
-	}
-}
-
-func startFailure(err error) failure {
-	if errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
-		return failure{errType: errTypeEntrypoint, cause: err.Error()}
-	}
-	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime",
-		sandboxGone: errors.Is(err, sandbox.ErrClosed)}
-}
-
-// endInit ends a life's init, once; a zero failure means success.
-func (e *Environment) endInit(l *life, f failure) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.endInitLocked(l, f)
-}
-
-func (e *Environment) endInitLocked(l *life, f failure) {
-	if l.ended {
-		return
-	}
-	l.ended = true
-	l.failure = f
-	close(l.done)
-}
-
-// runtimeExited handles the end of a runtime process.
-func (e *Environment) runtimeExited(l *life, exit sandbox.Exit) {
-	e.mu.Lock()
-	f := exitFailure(exit)
-	switch {
-	case e.life != l || e.phase >= phaseResetting:
-		e.mu.Unlock()
-		return // it was ended, or that life is over
-	case !l.ended:
-		e.endInitLocked(l, f) // who waits for init goes on
-		e.mu.Unlock()
-		return
-	case l.failure.errType != "":
-		e.mu.Unlock()
-		return // its init has failed: who waited for it resets
-	case e.inv == nil:
-		e.resetIdleLocked(func() { e.cfg.Log.Warn("runtime ended while idle", "exit", f.cause) })
-		e.mu.Unlock()
-		return
-	}
-	inv := e.inv
-	e.phase = phaseResetting
-	e.mu.Unlock()
-
-	e.measure()
-	inv.settle(f.outcome(inv.Event.RequestID))
-	e.resetAndFinish(inv, report{status: "error", errType: f.errType})
-}
-
 // resetIdleLocked resets an environment that has no invocation, and calls tell
 // when its output is complete. It unlocks mu meanwhile.
-func (e *Environment) resetIdleLocked(tell func()) {
+func (e *Environment) resetIdleLocked(reason string, tell func()) {
 	e.phase = phaseResetting
 	over := make(chan struct{})
 	e.idleReset = over
 	e.mu.Unlock()
 	e.book.flush(e.cfg.Sandbox)
 	tell()
-	e.reset()
+	e.reset(reason)
 	e.mu.Lock()
 	e.idleReset = nil
 	close(over)
@@ -260,7 +147,7 @@ func (e *Environment) resetIdleLocked(tell func()) {
 
 // reset ends every process and leaves the environment in need of an init.
 // The phase is Resetting already, so nobody else touches it but Close.
-func (e *Environment) reset() {
+func (e *Environment) reset(reason string) {
 	e.mu.Lock()
 	l := e.life
 	e.mu.Unlock()
@@ -268,6 +155,7 @@ func (e *Environment) reset() {
 		// A start under way would come after the Kill and end up in the next
 		// life. It does not take long, and nobody is waiting for this.
 		<-l.started
+		e.endProcesses(l, reason)
 	}
 	err := e.cfg.Sandbox.Kill(e.ctx)
 	if err != nil && e.ctx.Err() == nil {
@@ -283,6 +171,7 @@ func (e *Environment) reset() {
 		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "reset"})
 	}
 	e.life, e.waiters, e.runtime = nil, nil, runtimeNotYetStarted
+	e.book.newLife()
 	e.reportInit = false // that init's runtime is gone
 	switch {
 	case e.phase == phaseClosed:
@@ -293,9 +182,9 @@ func (e *Environment) reset() {
 	}
 }
 
-func (e *Environment) resetAndFinish(inv *Invocation, r report) {
+func (e *Environment) resetAndFinish(inv *Invocation, reason string, r report) {
 	now := e.cfg.Clock.Now() // the reset is not the function's time
-	e.reset()
+	e.reset(reason)
 	e.finish(inv, now, r)
 }
 
@@ -309,17 +198,20 @@ func (e *Environment) Close() error {
 func (e *Environment) close() error {
 	e.mu.Lock()
 	e.phase = phaseClosed
-	inv := e.inv
-	if l := e.life; l != nil {
+	inv, l := e.inv, e.life
+	if l != nil {
 		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "closed"})
 	}
 	e.mu.Unlock()
 
-	e.cancel()
 	if inv != nil {
 		inv.settle(platformFailure(inv.Event.RequestID, errTypeSandboxFailure, "the execution environment was shut down"))
 		e.finish(inv, e.cfg.Clock.Now(), report{status: "failure", errType: errTypeSandboxFailure})
 	}
+	if l != nil {
+		e.endProcesses(l, reasonSpindown)
+	}
+	e.cancel()
 	err := e.cfg.Sandbox.Close()
 	e.api.Close()
 	e.wg.Wait()

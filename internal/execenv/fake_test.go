@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,11 +27,14 @@ type script func(ctx context.Context, rt *fakeRuntime) sandbox.Exit
 type fakeSandbox struct {
 	t        testing.TB
 	listener net.Listener
-	lives    []script // one per start; the last is used again
+	lives    []script // one per start of the runtime; the last is used again
+	// extensions are what runs under /opt/extensions, by name.
+	extensions map[string]script
 
 	// Set before the environment is used; nil does nothing.
 	onStart func(n int) error // before the n-th start, from 1; an error fails it
 	onKill  func() error      // after the processes have ended
+	signals func(name string, sig syscall.Signal)
 
 	mu      sync.Mutex
 	starts  int
@@ -59,11 +64,18 @@ func (s *fakeSandbox) Usage() (sandbox.Usage, error) {
 
 func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
 	s.mu.Lock()
-	run := s.lives[min(s.starts, len(s.lives)-1)]
-	s.starts++
+	run := s.extensions[filepath.Base(p.Path)]
+	isRuntime := filepath.Dir(p.Path) != "/opt/extensions"
+	if isRuntime {
+		run = s.lives[min(s.starts, len(s.lives)-1)]
+		s.starts++
+	}
 	n := s.starts
 	s.mu.Unlock()
-	if s.onStart != nil {
+	if run == nil {
+		return nil, sandbox.ErrNotExecutable
+	}
+	if isRuntime && s.onStart != nil {
 		if err := s.onStart(n); err != nil {
 			return nil, err
 		}
@@ -72,9 +84,9 @@ func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Pro
 	defer s.mu.Unlock()
 	procCtx, cancel := context.WithCancel(context.Background())
 	transport := &http.Transport{}
-	proc := &fakeProc{cancel: cancel, done: make(chan struct{})}
+	proc := &fakeProc{name: filepath.Base(p.Path), cancel: cancel, done: make(chan struct{}), signals: s.signals}
 	s.running[proc] = struct{}{}
-	rt := &fakeRuntime{t: s.t, base: "http://" + s.Address() + "/2018-06-01/runtime/", client: &http.Client{Transport: transport}, ctx: procCtx, out: p.Stdout}
+	rt := &fakeRuntime{t: s.t, base: "http://" + s.Address() + "/2018-06-01/runtime/", client: &http.Client{Transport: transport}, ctx: procCtx, out: p.Stdout, env: p.Env, proc: proc}
 	go func() {
 		exit := run(procCtx, rt)
 		transport.CloseIdleConnections()
@@ -132,14 +144,29 @@ func (s *fakeSandbox) alive() int {
 }
 
 type fakeProc struct {
+	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
 	exit   sandbox.Exit
+	// signals takes a note of each signal, if somebody wants them.
+	signals func(name string, sig syscall.Signal)
+	caught  atomic.Pointer[chan struct{}] // by the program's handler of SIGTERM
 }
 
-func (p *fakeProc) Done() <-chan struct{}       { return p.done }
-func (p *fakeProc) Exit() sandbox.Exit          { return p.exit }
-func (p *fakeProc) Signal(syscall.Signal) error { return nil }
+func (p *fakeProc) Done() <-chan struct{} { return p.done }
+func (p *fakeProc) Exit() sandbox.Exit    { return p.exit }
+
+func (p *fakeProc) Signal(sig syscall.Signal) error {
+	if p.signals != nil {
+		p.signals(p.name, sig)
+	}
+	if caught := p.caught.Load(); caught != nil && sig == syscall.SIGTERM {
+		close(*caught)
+		return nil
+	}
+	p.cancel()
+	return nil
+}
 
 // fakeRuntime is a client of the Runtime API.
 type fakeRuntime struct {
@@ -148,6 +175,16 @@ type fakeRuntime struct {
 	client *http.Client
 	ctx    context.Context
 	out    io.Writer
+	env    []string
+	proc   *fakeProc
+}
+
+// catchTerm installs a handler for SIGTERM, which otherwise ends the program:
+// the channel is closed when the signal comes.
+func (rt *fakeRuntime) catchTerm() <-chan struct{} {
+	caught := make(chan struct{})
+	rt.proc.caught.Store(&caught)
+	return caught
 }
 
 // answer is a response of the API.
@@ -261,9 +298,15 @@ type harness struct {
 
 func newHarness(t *testing.T, c clock.Clock, lives ...script) *harness {
 	t.Helper()
-	h := &harness{t: t, sandbox: newFakeSandbox(t, lives...), logs: &logLines{}, released: make(chan struct{}, 100)}
+	return harnessOf(t, c, newFakeSandbox(t, lives...))
+}
+
+func harnessOf(t *testing.T, c clock.Clock, box *fakeSandbox, extensions ...string) *harness {
+	t.Helper()
+	h := &harness{t: t, sandbox: box, logs: &logLines{}, released: make(chan struct{}, 100)}
 	h.Environment = New(Config{
-		ID: "env-1", Sandbox: h.sandbox, Logs: h.logs, Clock: c,
+		Extensions: extensions,
+		ID:         "env-1", Sandbox: h.sandbox, Logs: h.logs, Clock: c,
 		Program:  Program{Path: "/var/task/bootstrap"},
 		Released: func(*Environment) { h.released <- struct{}{} },
 		Version: &function.Version{

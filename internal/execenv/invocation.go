@@ -44,7 +44,10 @@ type Invocation struct {
 	deadline time.Time
 	timer    stopper
 	cold     bool // the first invocation after a successful init
-	logTail  string
+	// runtimeDone: the runtime has asked for the next event; extensions may
+	// still be at work.
+	runtimeDone bool
+	logTail     string
 }
 
 type stopper interface{ Stop() bool }

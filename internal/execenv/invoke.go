@@ -41,6 +41,10 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	}
 	inv.timer = e.cfg.Clock.AfterFunc(timeout, func() { e.timedOut(inv) })
 	e.wg.Add(1)
+	var extensions []handing
+	if !needsInit {
+		extensions = e.announceLocked(inv)
+	}
 	e.mu.Unlock()
 	defer e.wg.Done()
 	e.book.start(inv.Event.RequestID, e.cfg.Version.Version, inv.WantLog)
@@ -49,6 +53,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 		return e.initAgain(inv, l)
 	}
 	e.deliver(inv)
+	e.handAll(extensions)
 	return nil
 }
 
@@ -74,7 +79,7 @@ func (e *Environment) Freed() {
 // invocation was not taken after all.
 func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	e.limitCPU(false)
-	e.startRuntime(l)
+	e.startLife(l)
 	<-l.done // the invocation's timer ends it too
 	if l.failure.errType == "" {
 		e.limitCPU(true)
@@ -86,8 +91,10 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 		e.mu.Unlock()
 		return nil // timed out or closed: that path answers
 	case l.failure.errType == "":
+		extensions := e.announceLocked(inv)
 		e.mu.Unlock()
 		e.deliver(inv)
+		e.handAll(extensions)
 		return nil
 	case l.failure.sandboxGone:
 		e.phase, e.inv = phaseBroken, nil
@@ -100,7 +107,7 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	e.book.flush(e.cfg.Sandbox)
 	e.book.initReport(e.cfg.Clock.Now().Sub(inv.started), "invoke", l.failure.errType)
 	inv.settle(l.failure.outcome(inv.Event.RequestID))
-	e.resetAndFinish(inv, report{status: "error", errType: l.failure.errType})
+	e.resetAndFinish(inv, l.failure.reason(), report{status: "error", errType: l.failure.errType})
 	return nil
 }
 
@@ -163,7 +170,7 @@ func (e *Environment) timedOut(inv *Invocation) {
 		e.book.initReport(timeout, "invoke", errTypeTimeout)
 	}
 	e.measure()
-	e.resetAndFinish(inv, report{status: "timeout", timedOut: true})
+	e.resetAndFinish(inv, reasonTimeout, report{status: "timeout", timedOut: true})
 }
 
 // finish ends an invocation for the environment: REPORT, then release. The

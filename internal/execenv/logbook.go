@@ -41,10 +41,10 @@ type logbook struct {
 	clock clock.Clock
 
 	mu      sync.Mutex
-	streams [2]*stream // of the runtime's present life
-	tail    []byte     // up to 2*tailSize, cut when it is read or full
-	keep    bool       // the tail is wanted: between START and REPORT
-	scratch []byte     // the platform's lines are built here
+	streams []*stream // of the present life's processes
+	tail    []byte    // up to 2*tailSize, cut when it is read or full
+	keep    bool      // the tail is wanted: between START and REPORT
+	scratch []byte    // the platform's lines are built here
 }
 
 func newLogbook(out Logs, c clock.Clock) *logbook {
@@ -65,8 +65,18 @@ func (b *logbook) streamPair(events bool) (stdout, stderr *stream) {
 	stdout, stderr = &stream{book: b, events: events}, &stream{book: b, events: events}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.streams = [2]*stream{stdout, stderr}
+	b.streams = append(b.streams, stdout, stderr)
 	return stdout, stderr
+}
+
+// extensionStreams are the outputs of an extension's process.
+func (b *logbook) extensionStreams() (stdout, stderr *stream) { return b.streamPair(false) }
+
+// newLife forgets the outputs of the processes that have ended.
+func (b *logbook) newLife() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.streams = nil
 }
 
 // Write implements io.Writer; it never fails.
@@ -176,9 +186,7 @@ func (b *logbook) flush(f flusher) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, s := range b.streams {
-		if s != nil {
-			s.endLine()
-		}
+		s.endLine()
 	}
 }
 

@@ -50,6 +50,10 @@ const (
 	errTypeTooLarge        = "Function.ResponseSizeTooLarge"
 	errTypeRuntimeUnknown  = "Runtime.Unknown"
 	errTypeFunctionUnknown = "Function.Unknown"
+	errTypeExtensionLaunch = "Extension.LaunchError"
+	errTypeExtensionInit   = "Extension.InitError"
+	errTypeExtensionExit   = "Extension.ExitError"
+	errTypeExtensionCrash  = "Extension.Crash"
 )
 
 // platformFailure is an outcome that the platform words: the JSON has the
@@ -98,6 +102,14 @@ func (f failure) outcome(requestID string) Outcome {
 		return Outcome{Payload: f.body, ContentType: f.contentType, FunctionError: Unhandled, ErrorType: f.errType}
 	}
 	return platformFailure(requestID, f.errType, f.cause)
+}
+
+// reason is the failure as the reason of a shutdown.
+func (f failure) reason() string {
+	if f.errType == errTypeTimeout {
+		return reasonTimeout
+	}
+	return reasonFailure
 }
 
 // exitFailure words the end of a runtime process.

@@ -43,16 +43,23 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 	inv, undelivered := e.inv, e.undelivered
 	switch before {
 	case runtimeStarted:
-		e.endInitLocked(e.life, failure{})
+		e.life.runtimeIn, e.life.registrationClosed = true, true
+		e.checkInitLocked(e.life)
 	case runtimeResponseSent:
-		// The invocation is over; the phase stays Invoking until it is reported.
+		// The phase stays Invoking until the invocation is reported.
+		if inv != nil {
+			inv.runtimeDone = true
+		}
 	}
+	busy := e.life.busy()
 	e.mu.Unlock()
 
 	switch {
 	case inv == nil:
 	case before == runtimeResponseSent:
-		e.invocationDone(inv)
+		if !busy { // otherwise the last extension's next ends it
+			e.invocationDone(inv)
+		}
 	case undelivered:
 		e.deliver(inv)
 	}

@@ -1,0 +1,172 @@
+package execenv
+
+import (
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// life is one life of the environment's processes, from their start to their
+// end.
+type life struct {
+	// started is closed when the sandbox has nothing more to do with the
+	// processes' start, be it that it failed.
+	started chan struct{}
+	// done is closed when init has ended; failure is then valid, and its
+	// errType is empty when init succeeded.
+	done    chan struct{}
+	failure failure
+	endOnce sync.Once // of endProcesses
+
+	// The rest is guarded by Environment.mu.
+	ended     bool         // done is closed
+	proc      sandbox.Proc // the runtime; nil before it has been started
+	runtimeIn bool         // the runtime has asked for its first event
+	// extensions are the external ones in the order of their start, then the
+	// internal ones in the order of their registration.
+	extensions []*extension
+	// unregistered counts the external ones that have yet to register;
+	// registered is closed when there is none.
+	unregistered       int
+	registered         chan struct{}
+	registrationClosed bool
+}
+
+// busy reports whether an extension has an event.
+func (l *life) busy() bool {
+	for _, x := range l.extensions {
+		if x.invoke && x.busy() && !x.failed() {
+			return true
+		}
+	}
+	return false
+}
+
+// ready reports whether every extension has asked for its first event.
+func (l *life) ready() bool {
+	for _, x := range l.extensions {
+		if x.state != extensionReady && x.state != extensionRunning {
+			return false
+		}
+	}
+	return true
+}
+
+// beginLifeLocked prepares the state for new processes.
+func (e *Environment) beginLifeLocked() *life {
+	l := &life{started: make(chan struct{}), done: make(chan struct{})}
+	e.life = l
+	e.runtime = runtimeStarted
+	e.waiters = nil
+	return l
+}
+
+// startLife starts the processes of a life: the extensions, then the runtime.
+func (e *Environment) startLife(l *life) {
+	defer close(l.started)
+	if e.startExtensions(l) {
+		e.startRuntime(l)
+	}
+}
+
+// startRuntime starts the runtime's process for a life and watches it.
+func (e *Environment) startRuntime(l *life) {
+	if f := e.cfg.ProgramFailure; f != nil {
+		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
+		return
+	}
+	stdout, stderr := e.book.streamPair(!strings.HasPrefix(e.run.Runtime, "provided"))
+	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
+		Path: e.cfg.Program.Path, Args: e.cfg.Program.Args, Env: e.cfg.Env,
+		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr,
+	})
+	if err != nil {
+		e.cfg.Log.Warn("runtime did not start", "program", e.cfg.Program.Path, "err", err)
+		e.endInit(l, startFailure(err))
+		return
+	}
+	e.mu.Lock()
+	l.proc = proc
+	e.mu.Unlock()
+	e.wg.Go(func() {
+		<-proc.Done()
+		e.mu.Lock()
+		e.failLocked(l, exitFailure(proc.Exit()))
+	})
+}
+
+// limitCPU bounds the function to its share of the CPU, or lets an init have
+// what it can get: on AWS, inits are not bound to the share either. It is
+// called around inits only, never by an invocation in a warm environment.
+func (e *Environment) limitCPU(limited bool) {
+	if e.cpu == nil {
+		return
+	}
+	if err := e.cpu.LimitCPU(e.ctx, limited); err != nil && e.ctx.Err() == nil {
+		e.cfg.Log.Warn("the function's share of the CPU could not be set", "limited", limited, "err", err)
+	}
+}
+
+func startFailure(err error) failure {
+	if errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
+		return failure{errType: errTypeEntrypoint, cause: err.Error()}
+	}
+	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime",
+		sandboxGone: errors.Is(err, sandbox.ErrClosed)}
+}
+
+// checkInitLocked ends a life's init when the runtime and all extensions have
+// asked for their first event.
+func (e *Environment) checkInitLocked(l *life) {
+	if l != nil && l.runtimeIn && l.ready() {
+		e.endInitLocked(l, failure{})
+	}
+}
+
+// endInit ends a life's init, once; a zero failure means success.
+func (e *Environment) endInit(l *life, f failure) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.endInitLocked(l, f)
+}
+
+func (e *Environment) endInitLocked(l *life, f failure) {
+	if l.ended {
+		return
+	}
+	l.ended = true
+	l.failure = f
+	close(l.done)
+}
+
+// failLocked handles what ends a life: a process has ended, or an extension
+// has given up. It unlocks mu.
+func (e *Environment) failLocked(l *life, f failure) {
+	switch {
+	case l == nil || e.life != l || e.phase >= phaseResetting:
+		e.mu.Unlock()
+		return // it was ended, or that life is over
+	case !l.ended:
+		e.endInitLocked(l, f) // who waits for init goes on
+		e.mu.Unlock()
+		return
+	case l.failure.errType != "":
+		e.mu.Unlock()
+		return // its init has failed: who waited for it resets
+	case e.inv == nil:
+		e.resetIdleLocked(reasonFailure, func() {
+			e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
+		})
+		e.mu.Unlock()
+		return
+	}
+	inv := e.inv
+	e.phase = phaseResetting
+	e.mu.Unlock()
+
+	e.measure()
+	inv.settle(f.outcome(inv.Event.RequestID))
+	e.resetAndFinish(inv, reasonFailure, report{status: "error", errType: f.errType})
+}
