@@ -9,22 +9,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lambhq/lamb/internal/clock"
 	"github.com/lambhq/lamb/internal/clock/clocktest"
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
-// hookedClock calls a function before every NewTimer, which Init does between
-// starting the runtime and waiting for it.
-type hookedClock struct {
-	clock.Clock
-	onTimer func()
+// limiting is a sandbox that calls a function when the CPU is to be bound,
+// which Init does between the end of an init and looking at it.
+type limiting struct {
+	*fakeSandbox
+	onLimit func()
 }
 
-func (c hookedClock) NewTimer(d time.Duration) clock.Timer {
-	c.onTimer()
-	return c.Clock.NewTimer(d)
+func (s limiting) LimitCPU(context.Context, bool) error {
+	s.onLimit()
+	return nil
 }
 
 // nextThenExit asks for an event and ends as soon as that was taken. h is
@@ -44,7 +43,14 @@ func nextThenExit(h **harness) script {
 func TestExitBetweenNextAndInit(t *testing.T) {
 	killed := make(chan struct{}, 10)
 	var h *harness
-	h = newHarness(t, hookedClock{clock.System, func() { <-killed }}, nextThenExit(&h), echo)
+	h = newHarness(t, nil, nextThenExit(&h), echo)
+	first := true
+	h.cpu = limiting{h.sandbox, func() {
+		if first {
+			<-killed
+		}
+		first = false
+	}}
 	h.sandbox.onKill = func() error { killed <- struct{}{}; return nil }
 	h.init()
 	inv := h.invoke("id-1", "1")
