@@ -65,6 +65,9 @@ func listEntry(v *function.Version, qualifier string) *api.FunctionConfiguration
 	if cfg.DeadLetterARN != "" {
 		out.DeadLetterConfig = &api.DeadLetterConfig{TargetArn: new(cfg.DeadLetterARN)}
 	}
+	if cfg.TenantIsolation != "" {
+		out.TenancyConfig = &api.TenancyConfig{TenantIsolationMode: new(cfg.TenantIsolation)}
+	}
 	for _, l := range cfg.Layers {
 		out.Layers = append(out.Layers, api.Layer{Arn: new(l.ARN), CodeSize: new(l.Size)})
 	}

@@ -173,7 +173,7 @@ func createMembers() []MemberCoverage {
 		refused("CodeSigningConfigArn", "no such configuration can exist: answered as AWS answers for a missing one"),
 		honoured("Architectures", "stored and shown; what a host can run is decided by the bootstrap itself: a binary for another processor is a function error of every invocation, scripts and managed runtimes run anywhere"),
 		refused("PublishTo", "there are no managed instances"),
-		refused("TenancyConfig.TenantIsolationMode", "tenants are not isolated"),
+		honoured("TenancyConfig.TenantIsolationMode", "not together with SnapStart, as on AWS; no update changes it"),
 	}
 }
 
@@ -213,7 +213,7 @@ func settingsMembers() []MemberCoverage {
 		honoured("Environment.Variables", ""),
 		echoed("DeadLetterConfig.TargetArn", "there are no asynchronous invocations"),
 		echoed("KMSKeyArn", "variables are not encrypted"),
-		echoed("TracingConfig.Mode", "the trace header is passed on; no segments are sent"),
+		honoured("TracingConfig.Mode", "`Active` decides which invocations are sampled and gives each a segment id; lamb itself sends no segments"),
 		honoured("Layers", "in `/opt`, the last one on top; those of another account are looked up there, and need no permission yet"),
 		echoed("FileSystemConfigs[].Arn", "nothing is mounted"),
 		echoed("FileSystemConfigs[].LocalMountPath", "nothing is mounted"),
@@ -243,7 +243,7 @@ func invokeMembers() []MemberCoverage {
 		{"DurableExecutionName", Ignored, "no function is durable, so there is no execution to name"},
 		honoured("Payload", ""),
 		honoured("Qualifier", "`$LATEST` or a version; an alias is not found, as none can be made"),
-		refused("TenantId", "as AWS does for a function without tenant isolation, which every function is"),
+		honoured("TenantId", "needed by functions with tenant isolation, refused by others; each tenant has environments of its own"),
 	}
 }
 

@@ -101,6 +101,9 @@ func newFunction(key function.Key, in *api.CreateFunctionRequest) (*function.Ver
 	if in.Architectures != nil {
 		cfg.Architectures = slices.Clone(in.Architectures)
 	}
+	if in.TenancyConfig != nil {
+		cfg.TenantIsolation = api.Value(in.TenancyConfig.TenantIsolationMode)
+	}
 	cfg, err := withSettings(cfg, key, newSettings(in))
 	if err != nil {
 		return nil, err
@@ -127,8 +130,6 @@ func refuseUnsupportedNew(in *api.CreateFunctionRequest) error {
 	switch {
 	case api.Value(in.PackageType) == api.PackageTypeImage || in.Code != nil && in.Code.ImageUri != nil:
 		return invalidParameter("Functions of package type Image are not supported by this installation.")
-	case in.TenancyConfig != nil:
-		return invalidParameter("TenancyConfig is not supported: this installation does not isolate tenants.")
 	case in.PublishTo != nil:
 		return publishToUnsupported()
 	case api.Value(in.CodeSigningConfigArn) != "":

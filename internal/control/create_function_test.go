@@ -221,9 +221,10 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		"image":        {func(in *api.CreateFunctionRequest) { in.PackageType = new("Image") }, invalid, "Functions of package type Image are not supported by this installation."},
 		"image uri":    {func(in *api.CreateFunctionRequest) { in.Code = &api.FunctionCode{ImageUri: new("x")} }, invalid, "Functions of package type Image are not supported by this installation."},
 		"code signing": {func(in *api.CreateFunctionRequest) { in.CodeSigningConfigArn = new("arn:c") }, "CodeSigningConfigNotFoundException", "The code signing configuration cannot be found. Check that the provided configuration is not deleted: arn:c."},
-		"tenancy": {func(in *api.CreateFunctionRequest) {
+		"tenancy with SnapStart": {func(in *api.CreateFunctionRequest) {
 			in.TenancyConfig = &api.TenancyConfig{TenantIsolationMode: new("PER_TENANT")}
-		}, invalid, "TenancyConfig is not supported: this installation does not isolate tenants."},
+			in.SnapStart = &api.SnapStart{ApplyOn: new("PublishedVersions")}
+		}, invalid, "SnapStart is not supported for functions with tenant isolation."},
 		"publish to":        {func(in *api.CreateFunctionRequest) { in.PublishTo = new("LATEST_PUBLISHED") }, invalid, "PublishTo is not supported: this installation has no managed instances."},
 		"too many tags":     {func(in *api.CreateFunctionRequest) { in.Tags = manyTags(51) }, invalid, "Number of tags exceeds resource tag limit."},
 		"endless tag":       {func(in *api.CreateFunctionRequest) { in.Tags = map[string]string{"k": strings.Repeat("v", 257)} }, invalid, "The value of a tag must have at most 256 characters."},

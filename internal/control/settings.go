@@ -171,6 +171,9 @@ func setSnapStart(cfg *function.Config, _ function.Key, in *api.UpdateFunctionCo
 	if cfg.SnapStart != api.SnapStartApplyOnPublishedVersions || in.SnapStart == nil && in.Runtime == nil {
 		return nil
 	}
+	if cfg.TenantIsolation != "" {
+		return invalidParameter("SnapStart is not supported for functions with tenant isolation.")
+	}
 	if r, ok := function.LookupRuntime(cfg.Runtime); ok && !r.SnapStart {
 		return invalidParameter(cfg.Runtime + " is not supported for SnapStart enabled functions.")
 	}

@@ -42,12 +42,17 @@ func TestBoto3Layers(t *testing.T) {
 		zipOf(t, file{"python/greet.py", 0o644, "def hello(name):\n    return 'hello ' + name\n"}))
 }
 
-// runBoto3 runs a script of testdata, which gets lamb's URL and the names of
-// files with these archives.
+// runBoto3 runs a script of testdata with the shared lamb.
 func runBoto3(t *testing.T, name string, archives ...[]byte) {
 	t.Helper()
+	runBoto3On(t, sharedLamb.get(t), name, archives...)
+}
+
+// runBoto3On runs a script of testdata, which gets lamb's URL and the names of
+// files with these archives.
+func runBoto3On(t *testing.T, l *lamb, name string, archives ...[]byte) {
+	t.Helper()
 	python := withBoto3(t, func(python string, args ...string) *exec.Cmd { return exec.Command(python, args...) })
-	l := sharedLamb.get(t)
 	folder := t.TempDir()
 	script, err := filepath.Abs(filepath.Join("testdata", name))
 	if err != nil {

@@ -32,9 +32,10 @@ type Catalog interface {
 	Lookup(key function.Key, version string) (*function.Version, bool)
 }
 
-// Slots gives the right to run one invocation of a version.
+// Slots gives the right to run one invocation of a version, for a tenant where
+// the function isolates them.
 type Slots interface {
-	Acquire(ctx context.Context, v *function.Version) (*pool.Slot, error)
+	Acquire(ctx context.Context, v *function.Version, tenant string) (*pool.Slot, error)
 }
 
 // Config is what a Service is made from. All but Clock, Log and Observe are
@@ -50,18 +51,27 @@ type Config struct {
 
 // Observation is one invocation for the metrics.
 type Observation struct {
+	// Function is the function's name. It exists: names that callers invent are
+	// not observed.
+	Function string
 	// Result is "success", "error" (the function's), "throttle" or "fault"
 	// (lamb's).
 	Result string
 	// ErrorType is the outcome's, empty on success.
 	ErrorType string
-	// Duration is from admission to the answer.
+	// Duration is from admission to the answer; zero for what did not run.
 	Duration time.Duration
+	// Init is how long the init took of the environment that was started for
+	// this invocation; zero when none was, or none that took it.
+	Init time.Duration
+	// ResponseBytes is the length of the answer's payload.
+	ResponseBytes int
 }
 
 // Service runs invocations.
 type Service struct {
-	cfg Config
+	cfg    Config
+	traces *trace.Tracer
 }
 
 // New makes a Service.
@@ -75,7 +85,7 @@ func New(cfg Config) *Service {
 	if cfg.Observe == nil {
 		cfg.Observe = func(Observation) {}
 	}
-	return &Service{cfg: cfg}
+	return &Service{cfg: cfg, traces: trace.NewTracer(cfg.Clock)}
 }
 
 // Request is one invocation as it was asked for.
@@ -89,8 +99,10 @@ type Request struct {
 	Payload []byte
 	// ClientContext is JSON, decoded already; may be empty.
 	ClientContext string
-	// TraceID is an X-Ray header; empty makes one.
+	// TraceID is an X-Ray header as TraceID gives it; empty makes one.
 	TraceID string
+	// TenantID is as Tenant gave it.
+	TenantID string
 	// WantLog makes Invoke wait for the REPORT line.
 	WantLog bool
 }
@@ -125,6 +137,30 @@ func invocable(v *function.Version) error {
 	return api.NewResourceConflict("The operation cannot be performed at this time. The function is currently in the following state: %s", v.State)
 }
 
+// Tenant is for whom a version is to run, of an invocation that names a tenant
+// or, with nil, none; empty where the function does not isolate tenants.
+// Errors are the API's; AWS's text for a tenant that is not wanted is not
+// known.
+func Tenant(v *function.Version, given *string) (string, error) {
+	isolates := v.Config.TenantIsolation != "" // no update changes it
+	switch {
+	case isolates && given == nil:
+		return "", api.NewInvalidParameterValue("The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and try again.")
+	case !isolates && given != nil:
+		return "", api.NewInvalidParameterValue("The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again.")
+	}
+	return api.Value(given), nil
+}
+
+// TraceID is the X-Ray header for an invocation of a version: it goes on from
+// the client's, which may be empty.
+func (s *Service) TraceID(v *function.Version, client string) string {
+	if v.Runs().Config.TracingMode == api.TracingModeActive {
+		return s.traces.Active(client, v.Key.ARN())
+	}
+	return s.traces.PassThrough(client)
+}
+
 // maxAttempts bounds how many new environments an invocation tries when the
 // ones it is given close under it. Idle ones do not count: all of them may
 // have gone together, and each is tried once.
@@ -135,13 +171,12 @@ const maxAttempts = 3
 // API's (throttling, shutting down, lamb's own faults). A caller that goes
 // away does not end the invocation.
 func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) (Result, error) {
-	began := s.cfg.Clock.Now()
 	inv, err := s.start(ctx, v, req, nil)
 	if err != nil {
 		return Result{}, err
 	}
 	<-inv.Answered()
-	r := s.result(inv, v, began)
+	r := s.result(inv, v)
 	if req.WantLog {
 		<-inv.Finished()
 		r.LogTail = inv.LogTail()
@@ -153,16 +188,25 @@ func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) 
 // answered is called once with the result, perhaps before Begin returns, on a
 // goroutine on which it must not block. There is no log tail.
 func (s *Service) Begin(ctx context.Context, v *function.Version, req Request, answered func(Result)) error {
-	began := s.cfg.Clock.Now()
-	_, err := s.start(ctx, v, req, func(inv *execenv.Invocation) { answered(s.result(inv, v, began)) })
+	_, err := s.start(ctx, v, req, func(inv *placed) { answered(s.result(inv, v)) })
 	return err
 }
 
+// placed is an invocation on its way through an environment.
+type placed struct {
+	*execenv.Invocation
+	began time.Time
+	init  time.Duration // of an environment that was started for it
+}
+
 // result is what an answered invocation gave; the event is not used any more.
-func (s *Service) result(inv *execenv.Invocation, v *function.Version, began time.Time) Result {
+func (s *Service) result(inv *placed, v *function.Version) Result {
 	inv.Retire()
 	r := Result{Outcome: inv.Outcome(), ExecutedVersion: v.Version}
-	o := Observation{Result: "success", ErrorType: r.ErrorType, Duration: s.cfg.Clock.Now().Sub(began)}
+	o := Observation{
+		Function: v.Key.Name, Result: "success", ErrorType: r.ErrorType,
+		Duration: s.cfg.Clock.Now().Sub(inv.began), Init: inv.init, ResponseBytes: len(r.Payload),
+	}
 	if r.FunctionError != "" {
 		o.Result = "error"
 	}
@@ -172,7 +216,7 @@ func (s *Service) result(inv *execenv.Invocation, v *function.Version, began tim
 
 // start gets a slot and hands the invocation to it. An error is the API's, and
 // has been observed. answered may be nil; see execenv.Invocation.OnAnswered.
-func (s *Service) start(ctx context.Context, v *function.Version, req Request, answered func(*execenv.Invocation)) (*execenv.Invocation, error) {
+func (s *Service) start(ctx context.Context, v *function.Version, req Request, answered func(*placed)) (*placed, error) {
 	inv, err := s.place(ctx, v, req, answered)
 	if err == nil {
 		return inv, nil
@@ -182,27 +226,28 @@ func (s *Service) start(ctx context.Context, v *function.Version, req Request, a
 	if _, throttled := err.(*api.TooManyRequestsException); throttled {
 		result = "throttle"
 	}
-	s.cfg.Observe(Observation{Result: result})
+	s.cfg.Observe(Observation{Function: v.Key.Name, Result: result})
 	return nil, err
 }
 
 // place finds an environment that takes the invocation.
-func (s *Service) place(ctx context.Context, v *function.Version, req Request, answered func(*execenv.Invocation)) (*execenv.Invocation, error) {
-	event := s.event(req)
+func (s *Service) place(ctx context.Context, v *function.Version, req Request, answered func(*placed)) (*placed, error) {
+	began := s.cfg.Clock.Now()
+	event := s.event(v, req)
 	for attempts := 0; ; {
-		slot, err := s.cfg.Slots.Acquire(ctx, v)
+		slot, err := s.cfg.Slots.Acquire(ctx, v, req.TenantID)
 		if err != nil {
 			return nil, err
 		}
 		if slot.Cold() {
 			attempts++
 		}
-		inv := execenv.NewInvocation(event, execenv.Buffered{})
+		inv := &placed{Invocation: execenv.NewInvocation(event, execenv.Buffered{}), began: began, init: slot.InitTime()}
 		inv.WantLog = req.WantLog
 		if answered != nil {
 			inv.OnAnswered(func() { answered(inv) })
 		}
-		err = slot.Invoke(inv)
+		err = slot.Invoke(inv.Invocation)
 		if err == nil {
 			return inv, nil
 		}
@@ -212,16 +257,17 @@ func (s *Service) place(ctx context.Context, v *function.Version, req Request, a
 	}
 }
 
-func (s *Service) event(req Request) envapi.Event {
+func (s *Service) event(v *function.Version, req Request) envapi.Event {
 	e := envapi.Event{
 		RequestID:     req.RequestID,
 		InvokedARN:    req.Ref.ARN(),
 		TraceID:       req.TraceID,
 		ClientContext: req.ClientContext,
+		TenantID:      req.TenantID,
 		Body:          req.Payload,
 	}
 	if e.TraceID == "" {
-		e.TraceID = trace.New(s.cfg.Clock.Now())
+		e.TraceID = s.TraceID(v, "")
 	}
 	if len(e.Body) == 0 {
 		e.Body = []byte("{}")

@@ -26,7 +26,9 @@ func (c fakeCatalog) Lookup(key function.Key, version string) (*function.Version
 // fakeSlots never gives a slot.
 type fakeSlots struct{ err error }
 
-func (s fakeSlots) Acquire(context.Context, *function.Version) (*pool.Slot, error) { return nil, s.err }
+func (s fakeSlots) Acquire(context.Context, *function.Version, string) (*pool.Slot, error) {
+	return nil, s.err
+}
 
 var errNoSandbox = errors.New("secret details of the host")
 
@@ -86,7 +88,7 @@ func TestRefusals(t *testing.T) {
 		{"long client context", api.InvocationRequest{FunctionName: ptr("f"), ClientContext: ptr(strings.Repeat("a", 3584))}, 400, "InvalidRequestContentException",
 			"Client context must be no more than 3583 bytes when base64-encoded"},
 		{"tenant", api.InvocationRequest{FunctionName: ptr("f"), TenantId: ptr("t")}, 400, "InvalidParameterValueException",
-			"The function is not configured with tenant isolation. Remove the TenantId parameter and try again."},
+			"The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request and try again."},
 		{"event", api.InvocationRequest{FunctionName: ptr("f"), InvocationType: ptr("Event")}, 501, "NotImplementedException",
 			"lamb does not implement the operation Invoke with InvocationType Event"},
 		{"cannot start", api.InvocationRequest{FunctionName: ptr("f")}, 500, "ServiceException",

@@ -8,7 +8,6 @@ import (
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/function"
-	"github.com/lambhq/lamb/internal/trace"
 )
 
 // Serve answers the operation Invoke; in is a decoded and validated
@@ -30,8 +29,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	if err != nil {
 		return err
 	}
-	if in.TenantId != nil && v.Runs().Config.TenantIsolation == "" {
-		return api.NewInvalidParameterValue("The function is not configured with tenant isolation. Remove the TenantId parameter and try again.")
+	tenant, err := Tenant(v, in.TenantId)
+	if err != nil {
+		return err
 	}
 	clientContext, err := decodeClientContext(api.Value(in.ClientContext))
 	if err != nil {
@@ -47,13 +47,10 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	case api.InvocationTypeEvent:
 		return api.NewNotImplemented("lamb does not implement the operation Invoke with InvocationType Event")
 	}
-	traceID := trace.FromClient(r.Header.Get("X-Amzn-Trace-Id"))
-	if traceID == "" {
-		traceID = trace.New(s.cfg.Clock.Now())
-	}
+	traceID := s.TraceID(v, r.Header.Get("X-Amzn-Trace-Id"))
 	req := Request{
 		Ref: ref, RequestID: caller.RequestID, Payload: in.Payload, ClientContext: clientContext,
-		TraceID: traceID,
+		TraceID: traceID, TenantID: tenant,
 		WantLog: api.Value(in.LogType) == api.LogTypeTail,
 	}
 	if l, ok := w.(later); ok && !req.WantLog {

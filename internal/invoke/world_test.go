@@ -250,7 +250,7 @@ func TestLostSandboxes(t *testing.T) {
 	slots := make([]*pool.Slot, 2*maxAttempts)
 	for i := range slots {
 		var err error
-		if slots[i], err = w.pool.Acquire(context.Background(), w.version); err != nil {
+		if slots[i], err = w.pool.Acquire(context.Background(), w.version, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

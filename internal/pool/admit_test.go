@@ -13,7 +13,7 @@ func TestLimit(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Limit = 1 })
 	v := version("f", "a")
 	a := f.acquire(v)
-	_, err := f.Acquire(context.Background(), v)
+	_, err := f.Acquire(context.Background(), v, "")
 	var throttled *ThrottledError
 	if !errors.As(err, &throttled) || throttled.Reason != "ConcurrentInvocationLimitExceeded" || throttled.RetryAfter <= 0 {
 		t.Fatalf("second Acquire: %v", err)
@@ -34,7 +34,7 @@ func TestLimitWaitsForFinishing(t *testing.T) {
 	a.setFinishing(true)
 	got := make(chan error, 1)
 	second := func() {
-		s, err := f.Acquire(context.Background(), v)
+		s, err := f.Acquire(context.Background(), v, "")
 		if err == nil && s.member.env != Environment(a) {
 			err = fmt.Errorf("got %s", s.member.env.(*fakeEnv).name)
 		}
@@ -42,7 +42,7 @@ func TestLimitWaitsForFinishing(t *testing.T) {
 	}
 	go second()
 	f.waitQueue(v, 1)
-	if _, err := f.Acquire(context.Background(), v); !isThrottled(err) {
+	if _, err := f.Acquire(context.Background(), v, ""); !isThrottled(err) {
 		t.Errorf("a third Acquire beside one that waits: %v, want a throttle", err)
 	}
 	a.released()
@@ -84,7 +84,7 @@ func TestLimitWaitsForAnother(t *testing.T) {
 	stays := f.acquire(two)
 	for round := range 3 {
 		a := f.acquire(one)
-		if _, err := f.Acquire(context.Background(), two); !isThrottled(err) {
+		if _, err := f.Acquire(context.Background(), two, ""); !isThrottled(err) {
 			t.Fatalf("Acquire while nothing ends: %v, want a throttle", err)
 		}
 		a.setFinishing(true)
@@ -92,7 +92,7 @@ func TestLimitWaitsForAnother(t *testing.T) {
 		go func() { got <- f.acquire(two) }()
 		f.waitQueue(two, 1)
 		for _, v := range []*function.Version{one, two, three} {
-			if _, err := f.Acquire(context.Background(), v); !isThrottled(err) {
+			if _, err := f.Acquire(context.Background(), v, ""); !isThrottled(err) {
 				t.Errorf("Acquire of %s beside one that waits: %v, want a throttle", v.Key.Name, err)
 			}
 		}
@@ -101,7 +101,7 @@ func TestLimitWaitsForAnother(t *testing.T) {
 		if b == stays || b == a {
 			t.Fatalf("got %s, which is busy or another function's", b.name)
 		}
-		if _, err := f.Acquire(context.Background(), one); !isThrottled(err) {
+		if _, err := f.Acquire(context.Background(), one, ""); !isThrottled(err) {
 			t.Errorf("the place was given away twice: %v", err)
 		}
 		b.released()
@@ -120,7 +120,7 @@ func TestCloseServesQueue(t *testing.T) {
 	a.setFinishing(true)
 	got := make(chan error, 1)
 	go func() {
-		_, err := f.Acquire(context.Background(), w)
+		_, err := f.Acquire(context.Background(), w, "")
 		got <- err
 	}()
 	f.waitQueue(v, 1)

@@ -4,7 +4,12 @@ import "context"
 
 // Stats counts what the pool has.
 type Stats struct {
-	Idle, Busy int
+	// Starting are being made, Busy ones initialise, run or finish an
+	// invocation, Idle ones wait for one.
+	Starting, Busy, Idle int
+	// MemoryMB is the sum of what the busy and the idle ones are configured to
+	// use at most.
+	MemoryMB int64
 	// Started is the number of environments ever started.
 	Started int64
 }
@@ -15,9 +20,15 @@ func (p *Pool) Stats() Stats {
 	defer p.mu.Unlock()
 	s := Stats{Started: p.cold}
 	for _, g := range p.groups {
-		s.Idle += len(g.idle)
+		for _, sh := range g.shelves {
+			s.Starting += sh.starting
+			s.Idle += len(sh.idle)
+		}
 	}
 	s.Busy = len(p.members) - s.Idle
+	for m := range p.members {
+		s.MemoryMB += int64(m.memoryMB)
+	}
 	return s
 }
 

@@ -1,7 +1,10 @@
 package pool
 
 import (
+	"slices"
 	"time"
+
+	"github.com/lambhq/lamb/internal/function"
 )
 
 // reap closes environments that have been idle for longer than KeepAlive.
@@ -24,13 +27,16 @@ func (p *Pool) reapOnce(before time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for gk, g := range p.groups {
-		n := 0 // the longest idle come first
-		for n < len(g.idle) && !g.idle[n].since.After(before) {
-			p.dropLocked(g.idle[n])
-			n++
+		for _, sh := range g.shelves {
+			n := 0 // the longest idle come first
+			for n < len(sh.idle) && !sh.idle[n].since.After(before) {
+				p.dropLocked(sh.idle[n])
+				n++
+			}
+			sh.idle = slices.Delete(sh.idle, 0, n)
+			sh.tidy()
 		}
-		g.idle = append(g.idle[:0], g.idle[n:]...)
-		if len(g.idle) == 0 && len(g.busy) == 0 && g.starting == 0 && len(g.waiters) == 0 {
+		if len(g.shelves) == 0 {
 			delete(p.groups, gk)
 		}
 	}
@@ -64,17 +70,46 @@ func (p *Pool) makeRoom() error {
 func (p *Pool) takeOldestIdle() *member {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var oldest *group
+	var oldest *shelf
 	for _, g := range p.groups {
-		if len(g.idle) > 0 && (oldest == nil || g.idle[0].since.Before(oldest.idle[0].since)) {
-			oldest = g
+		for _, sh := range g.shelves {
+			oldest = longerIdle(oldest, sh)
 		}
 	}
 	if oldest == nil {
 		return nil
 	}
-	m := oldest.idle[0]
-	oldest.idle = append(oldest.idle[:0], oldest.idle[1:]...)
+	m := oldest.takeOldest()
 	delete(p.members, m)
 	return m
+}
+
+// tenantsPerLimit is how many environments of tenants there may be, idle ones
+// included, for each invocation that may be in flight: AWS has 2,500 for an
+// account's 1,000.
+const tenantsPerLimit = 2.5
+
+// boundTenantsLocked makes room for a start on a tenant's shelf that has been
+// counted. There always is some: what is busy or starts has been admitted, and
+// so is less than the bound. Only starts ask, so nothing of this need be kept.
+func (p *Pool) boundTenantsLocked(scope function.Scope) {
+	for {
+		n := 0
+		var oldest *shelf
+		for gk, g := range p.groups {
+			if gk.key.Scope() != scope {
+				continue
+			}
+			for tenant, sh := range g.shelves {
+				if tenant != "" {
+					n += len(sh.idle) + len(sh.busy) + sh.starting
+					oldest = longerIdle(oldest, sh)
+				}
+			}
+		}
+		if oldest == nil || n <= int(tenantsPerLimit*float64(p.cfg.Limit)) {
+			return
+		}
+		p.dropLocked(oldest.takeOldest())
+	}
 }

@@ -13,13 +13,19 @@
 // meets the limit waits briefly for one that has answered, of whatever
 // function: otherwise that client would be throttled by its own last call.
 // What is idle counts for nothing.
+//
+// The environments of a version lie on shelves, one per tenant: those of a
+// function without tenant isolation are all on the shelf "". What has served a
+// tenant serves no other one, ever. As every tenant may leave idle environments
+// behind, all tenants of an account and region together have at most
+// tenantsPerLimit times its limit; whoever needs one more takes the place of
+// the one that has been idle for longest.
 package pool
 
 import (
 	"context"
 	"errors"
 	"log/slog"
-	"reflect"
 	"sync"
 	"time"
 
@@ -105,35 +111,14 @@ type Pool struct {
 	cold     int64                              // environments ever started
 }
 
-type groupKey struct {
-	key     function.Key
-	version string
-}
-
-// group is the environments of one version of a function.
-type group struct {
-	// version is what the catalog has now, nil when it is gone.
-	version *function.Version
-	// content stands for what version runs: environments are used as long as
-	// theirs is the group's. A record may change (its state, its revision)
-	// without changing what it runs.
-	content  *content
-	idle     []*member // the most recently used is last
-	busy     map[*member]struct{}
-	starting int            // cold starts that have no member yet
-	waiters  []chan *member // who waits for one that is finishing; all are admitted
-}
-
-// content is compared by its address; it has a size so that two differ.
-type content struct{ _ byte }
-
 // member is one environment with its place in the pool.
 type member struct {
-	env     Environment
-	group   *group
-	content *content // what it was made from
-	scope   function.Scope
-	since   time.Time // idle since
+	env      Environment
+	shelf    *shelf
+	content  *content // what it was made from
+	scope    function.Scope
+	memoryMB int
+	since    time.Time // idle since
 }
 
 // Slot is the right to run one invocation in an environment. Invoke uses it
@@ -142,10 +127,15 @@ type Slot struct {
 	pool   *Pool
 	member *member
 	cold   bool
+	init   time.Duration
 }
 
 // Cold reports whether the slot's environment was started for it.
 func (s *Slot) Cold() bool { return s.cold }
+
+// InitTime is how long the init of a cold slot's environment took, be it that
+// it failed; zero when it is not cold.
+func (s *Slot) InitTime() time.Duration { return s.init }
 
 // New makes a pool and starts its reaper; Close ends both.
 func New(cfg Config) *Pool {
@@ -175,22 +165,23 @@ func New(cfg Config) *Pool {
 	return p
 }
 
-// Acquire gives a slot for a version. Errors: *ThrottledError, ErrClosed, or
-// why an environment could not be made. It does not end early when ctx does,
-// because an accepted invocation runs also when its caller has gone; ctx
-// carries values only.
-func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) {
+// Acquire gives a slot for a version, in an environment that has served no
+// other tenant; tenant is empty for a function without tenant isolation.
+// Errors: *ThrottledError, ErrClosed, or why an environment could not be made.
+// It does not end early when ctx does, because an accepted invocation runs
+// also when its caller has gone; ctx carries values only.
+func (p *Pool) Acquire(ctx context.Context, v *function.Version, tenant string) (*Slot, error) {
 	scope := v.Key.Scope()
 	p.mu.Lock()
 	if err := p.admitLocked(scope); err != nil {
 		p.mu.Unlock()
 		return nil, err
 	}
-	g := p.groupLocked(v)
+	sh := p.groupLocked(v).shelfOf(tenant)
 	var runs *content
-	if g.runs(v) {
-		runs = g.content
-		if free := p.takeLocked(g); free != nil {
+	if sh.group.runs(v) {
+		runs = sh.group.content
+		if free := p.takeLocked(sh); free != nil {
 			p.mu.Unlock()
 			return &Slot{pool: p, member: free}, nil
 		}
@@ -200,15 +191,20 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version) (*Slot, error) 
 		runs = new(content)
 	}
 	if p.closed {
+		sh.tidy()
 		p.unadmitLocked(scope)
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
-	g.starting++
+	sh.starting++
+	if tenant != "" {
+		p.boundTenantsLocked(scope)
+	}
 	p.wg.Add(1)
 	p.mu.Unlock()
 	defer p.wg.Done()
-	return p.coldStart(ctx, &member{group: g, scope: scope, content: runs}, v)
+	m := &member{shelf: sh, scope: scope, content: runs, memoryMB: v.Runs().Config.MemoryMB}
+	return p.coldStart(ctx, m, v)
 }
 
 // coldStart makes m's environment and runs its init. The invocation has been
@@ -219,27 +215,31 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 		m.env, err = p.cfg.Launch(context.WithoutCancel(ctx), v, func() { p.released(m) })
 	}
 	p.mu.Lock()
-	m.group.starting--
+	m.shelf.starting--
 	if err != nil {
+		m.shelf.tidy()
 		p.unadmitLocked(m.scope)
 		p.mu.Unlock()
 		return nil, err
 	}
 	p.members[m] = struct{}{}
-	m.group.busy[m] = struct{}{}
+	m.shelf.busy[m] = struct{}{}
 	p.cold++
 	closed := p.closed
 	p.mu.Unlock()
+	slot := &Slot{pool: p, member: m, cold: true}
 	if closed {
 		err = ErrClosed
 	} else {
+		began := p.cfg.Clock.Now()
 		err = m.env.Init()
+		slot.init = p.cfg.Clock.Now().Sub(began)
 	}
 	if err != nil {
-		(&Slot{pool: p, member: m}).Discard()
+		slot.Discard()
 		return nil, err
 	}
-	return &Slot{pool: p, member: m, cold: true}, nil
+	return slot, nil
 }
 
 // Invoke runs an invocation in the slot's environment; see
@@ -256,7 +256,8 @@ func (s *Slot) Invoke(inv *execenv.Invocation) error {
 func (s *Slot) Discard() {
 	p, m := s.pool, s.member
 	p.mu.Lock()
-	delete(m.group.busy, m)
+	delete(m.shelf.busy, m)
+	m.shelf.tidy()
 	p.dropLocked(m)
 	p.unadmitLocked(m.scope)
 	p.mu.Unlock()
@@ -266,28 +267,29 @@ func (s *Slot) Discard() {
 func (p *Pool) released(m *member) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g := m.group
-	if _, busy := g.busy[m]; !busy {
+	sh := m.shelf
+	if _, busy := sh.busy[m]; !busy {
 		return
 	}
 	// Under the lock, so that finishing counts it until it is idle or given on.
 	m.env.Freed()
 	p.unadmitLocked(m.scope)
-	current := m.content == g.content
-	if current && len(g.waiters) > 0 {
+	current := m.content == sh.group.content
+	if current && len(sh.waiters) > 0 {
 		// The waiter has been admitted itself, also when the pool is closed by now.
-		ch := g.waiters[0]
-		g.waiters = append(g.waiters[:0], g.waiters[1:]...)
+		ch := sh.waiters[0]
+		sh.waiters = append(sh.waiters[:0], sh.waiters[1:]...)
 		ch <- m
 		return
 	}
-	delete(g.busy, m)
+	delete(sh.busy, m)
 	if !current || p.closed {
+		sh.tidy()
 		p.dropLocked(m)
 		return
 	}
 	m.since = p.cfg.Clock.Now()
-	g.idle = append(g.idle, m)
+	sh.idle = append(sh.idle, m)
 }
 
 // Changed tells the pool that a version's record is now v, or is gone when v
@@ -309,10 +311,13 @@ func (p *Pool) Changed(key function.Key, version string, v *function.Version) {
 		return
 	}
 	g.version, g.content = v, new(content)
-	for _, m := range g.idle {
-		p.dropLocked(m)
+	for _, sh := range g.shelves {
+		for _, m := range sh.idle {
+			p.dropLocked(m)
+		}
+		sh.idle = nil
+		sh.tidy()
 	}
-	g.idle = nil
 }
 
 func (p *Pool) groupLocked(v *function.Version) *group {
@@ -323,16 +328,6 @@ func (p *Pool) groupLocked(v *function.Version) *group {
 		p.groups[gk] = g
 	}
 	return g
-}
-
-func newGroup(v *function.Version) *group {
-	return &group{version: v, content: new(content), busy: make(map[*member]struct{})}
-}
-
-// runs reports whether v runs what the group runs. On the warm path it is the
-// catalog's own pointer.
-func (g *group) runs(v *function.Version) bool {
-	return g.version == v || g.version != nil && reflect.DeepEqual(g.version.Runs(), v.Runs())
 }
 
 // dropLocked closes an environment in the background: it takes a while, and

@@ -103,7 +103,7 @@ func (f *fixture) all() []*fakeEnv {
 
 func (f *fixture) acquire(v *function.Version) *fakeEnv {
 	f.t.Helper()
-	s, err := f.Acquire(context.Background(), v)
+	s, err := f.Acquire(context.Background(), v, "")
 	if err != nil {
 		f.t.Fatalf("Acquire: %v", err)
 	}
@@ -172,7 +172,7 @@ func TestGraceEnds(t *testing.T) {
 // waitWaiters returns when n callers wait for an environment of v.
 func (f *fixture) waitWaiters(v *function.Version, n int) {
 	f.t.Helper()
-	f.await(n, func() int { return len(f.groupLocked(v).waiters) })
+	f.await(n, func() int { return len(f.groupLocked(v).shelfOf("").waiters) })
 }
 
 func (f *fixture) await(n int, countLocked func() int) {
@@ -197,7 +197,7 @@ func TestCloseServesWaiters(t *testing.T) {
 	a.setFinishing(true)
 	got := make(chan error, 1)
 	go func() {
-		_, err := f.Acquire(context.Background(), v)
+		_, err := f.Acquire(context.Background(), v, "")
 		got <- err
 	}()
 	f.waitWaiters(v, 1)
@@ -316,7 +316,7 @@ func TestMemoryEvictsThenThrottles(t *testing.T) {
 	f.clock.Advance(time.Second)
 	younger.released()
 	free = 10
-	_, err := f.Acquire(context.Background(), version("h", "a"))
+	_, err := f.Acquire(context.Background(), version("h", "a"), "")
 	var throttled *ThrottledError
 	if !errors.As(err, &throttled) {
 		t.Fatalf("Acquire under the reserve: %v", err)
@@ -331,7 +331,7 @@ func TestMemoryEvictsThenThrottles(t *testing.T) {
 func TestLaunchFailureIsNotCounted(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Limit = 1 })
 	f.fail = errors.New("no")
-	if _, err := f.Acquire(context.Background(), version("f", "a")); !errors.Is(err, f.fail) {
+	if _, err := f.Acquire(context.Background(), version("f", "a"), ""); !errors.Is(err, f.fail) {
 		t.Fatalf("got %v", err)
 	}
 	f.fail = nil
@@ -346,7 +346,7 @@ func TestCloseDrains(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- f.Close(context.Background()) }()
 	for { // until Close has begun
-		if _, err := f.Acquire(context.Background(), version("g", "a")); errors.Is(err, ErrClosed) {
+		if _, err := f.Acquire(context.Background(), version("g", "a"), ""); errors.Is(err, ErrClosed) {
 			break
 		} else if err == nil {
 			f.all()[len(f.all())-1].released()
@@ -379,7 +379,11 @@ func race(t *testing.T, limit int) {
 		wg.Go(func() {
 			for j := range 200 {
 				v := versions[(i+j)%len(versions)]
-				s, err := f.Acquire(context.Background(), v)
+				tenant := ""
+				if v.Key.Name == "g" {
+					tenant = fmt.Sprint(j % 5)
+				}
+				s, err := f.Acquire(context.Background(), v, tenant)
 				if limit < 8 && isThrottled(err) {
 					throttled.Add(1)
 					continue
@@ -407,8 +411,13 @@ func race(t *testing.T, limit int) {
 	f.Pool.mu.Lock()
 	defer f.Pool.mu.Unlock()
 	for m := range f.members {
-		if _, busy := m.group.busy[m]; busy {
+		if _, busy := m.shelf.busy[m]; busy {
 			t.Error("an environment is busy for nobody")
+		}
+	}
+	for _, g := range f.groups {
+		if len(g.shelves) > 0 {
+			t.Errorf("shelves are left: %v", g.shelves)
 		}
 	}
 	if f.total != 0 || len(f.inflight) > 0 || len(f.queues) > 0 {

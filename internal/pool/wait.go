@@ -1,67 +1,34 @@
 package pool
 
-// takeLocked takes an idle environment of a group, or one that is about to be
+import "slices"
+
+// takeLocked takes an idle environment of a shelf, or one that is about to be
 // free; it unlocks mu while it waits for that. Without one, one is to be
-// started.
-func (p *Pool) takeLocked(g *group) *member {
-	if idle := g.takeIdle(); idle != nil || !g.worthWaiting() {
+// started: the shelf is still the version's, but may be empty.
+func (p *Pool) takeLocked(sh *shelf) *member {
+	if idle := sh.takeIdle(); idle != nil || !sh.worthWaiting() {
 		return idle
 	}
-	wanted := g.content
+	wanted := sh.group.content
 	ch := make(chan *member, 1)
-	g.waiters = append(g.waiters, ch)
+	sh.waiters = append(sh.waiters, ch)
 	p.mu.Unlock()
-	free := p.await(g, ch)
-	p.mu.Lock()
-	if free == nil && g.content == wanted {
-		free = g.takeIdle()
-	}
-	return free
-}
-
-// await waits for an environment that is about to be free.
-func (p *Pool) await(g *group, ch chan *member) *member {
 	grace := p.cfg.Clock.NewTimer(p.cfg.FinishGrace)
 	defer grace.Stop()
 	select {
 	case m := <-ch:
+		p.mu.Lock()
 		return m
 	case <-grace.C():
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, w := range g.waiters {
-		if w == ch {
-			g.waiters = append(g.waiters[:i], g.waiters[i+1:]...)
-			return nil
-		}
+	i := slices.Index(sh.waiters, ch)
+	if i < 0 {
+		return <-ch // it was given while the timer fired
 	}
-	return <-ch // it was given while the timer fired
-}
-
-// takeIdle takes the most recently used idle environment.
-func (g *group) takeIdle() *member {
-	n := len(g.idle)
-	if n == 0 {
+	sh.waiters = slices.Delete(sh.waiters, i, i+1)
+	if sh.group.content != wanted {
 		return nil
 	}
-	m := g.idle[n-1]
-	g.idle[n-1] = nil
-	g.idle = g.idle[:n-1]
-	g.busy[m] = struct{}{}
-	return m
-}
-
-// worthWaiting reports whether an environment is about to be free that nobody
-// waits for yet.
-func (g *group) worthWaiting() bool {
-	n := 0
-	for m := range g.busy {
-		if m.env.Finishing() {
-			if n++; n > len(g.waiters) {
-				return true
-			}
-		}
-	}
-	return false
+	return sh.takeIdle()
 }
