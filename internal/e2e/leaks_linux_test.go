@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,29 +20,18 @@ const (
 	leakAtOnce       = 16
 )
 
-// nobody is an ordinary user for a lamb that a root's test starts.
-const nobody = 65534
-
 // TestLeaks has a lamb serve ten thousand invocations in a thousand
 // environments, by functions that leave processes, files and connections
 // behind, some of them by crashing. When all functions are deleted it has no
 // more of anything than after its first few.
 func TestLeaks(t *testing.T) {
-	for _, sandbox := range []string{"native", "process"} {
-		t.Run(sandbox, func(t *testing.T) { checkLeaks(t, sandbox, os.Geteuid()) })
-		t.Run(sandbox+", ordinary user", func(t *testing.T) {
-			if os.Geteuid() != 0 {
-				t.Skip("this is an ordinary user: the test beside this one is the same")
-			}
-			checkLeaks(t, sandbox, nobody)
-		})
+	home := folder(t)
+	l, err := launch(lambCommand.build(t), home, []string{"--listen", "127.0.0.1:0", "--ephemeral", "--log-level", "error"})
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func checkLeaks(t *testing.T, sandbox string, uid int) {
-	home := t.TempDir()
-	l := startAs(t, uid, home, "--listen", "127.0.0.1:0", "--ephemeral", "--sandbox", sandbox, "--log-level", "error")
-	mark := "LEAK_MARK=" + filepath.Base(filepath.Dir(home)) + sandbox + fmt.Sprint(uid)
+	t.Cleanup(func() { l.mustDie(t) })
+	mark := "LEAK_MARK=" + filepath.Base(home)
 	// As many at once as later: what is kept for the next burst is kept now.
 	l.litter(t, mark, 200, 3*leakAtOnce, leakAtOnce)
 	before := l.settled(t, home, mark)
@@ -62,48 +50,6 @@ func checkLeaks(t *testing.T, sandbox string, uid int) {
 	if left := filesBelow(t, home); len(left) > 0 {
 		t.Errorf("files are left: %q", left)
 	}
-}
-
-// startAs starts a lamb for a user in a folder of its own.
-func startAs(t *testing.T, uid int, home string, args ...string) *lamb {
-	t.Helper()
-	command := lambCommand.build(t)
-	if uid != os.Geteuid() {
-		// The program and the folder, where that user reaches them. The process
-		// stays the one that launch starts and ends.
-		setpriv := need(t, "setpriv")
-		for dir := home; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-			if err := os.Chmod(dir, 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.Chown(home, uid, uid); err != nil {
-			t.Fatal(err)
-		}
-		dir := t.TempDir()
-		if err := os.Link(command, filepath.Join(dir, "lamb")); err != nil {
-			t.Fatal(err)
-		}
-		command = filepath.Join(dir, "as-user")
-		script := fmt.Sprintf("#!/bin/sh\nexec %s --reuid=%d --regid=%d --clear-groups --pdeathsig=KILL %s/lamb \"$@\"\n", setpriv, uid, uid, dir)
-		if err := os.WriteFile(command, []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	l, err := launch(command, home, args)
-	if err != nil && strings.Contains(err.Error(), "the native sandbox does not work here") {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		l.kill()
-		if t.Failed() {
-			t.Logf("lamb said:\n%s", tail(l.stderr.String()))
-		}
-	})
-	return l
 }
 
 // litter makes functions, invokes them until at least so many invocations,

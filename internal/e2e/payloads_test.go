@@ -24,7 +24,7 @@ const formSigned = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/lambda/a
 // back, with the race detector where there is a C compiler.
 func buildPoisoned(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "lamb-poisoned")
+	path := filepath.Join(scratch, "lamb-poisoned")
 	args, cgo := []string{"build", "-tags", "lamb_poison", "-o", path}, "CGO_ENABLED=0"
 	if _, err := exec.LookPath("gcc"); err == nil {
 		args, cgo = append(args, "-race"), "CGO_ENABLED=1"
@@ -45,7 +45,7 @@ func buildPoisoned(t *testing.T) string {
 func TestOwnPayloads(t *testing.T) {
 	t.Parallel()
 	const clients, each = 24, 80
-	l, err := launch(buildPoisoned(t), t.TempDir(), []string{"--listen", "127.0.0.1:0", "--ephemeral", "--log-level", "debug"})
+	l, err := launch(buildPoisoned(t), folder(t), []string{"--listen", "127.0.0.1:0", "--ephemeral", "--log-level", "debug"})
 	if err != nil {
 		t.Fatal(err)
 	}
