@@ -44,12 +44,15 @@ func buildPoisoned(t *testing.T) string {
 // every buffer on the way is garbage as soon as it is given back.
 func TestOwnPayloads(t *testing.T) {
 	t.Parallel()
-	const clients, each = 24, 80
+	if here.user != nil {
+		t.Skip("who runs lamb makes no difference here")
+	}
+	const clients, each = 24, 40
 	l, err := launch(buildPoisoned(t), folder(t), []string{"--listen", "127.0.0.1:0", "--ephemeral", "--log-level", "debug"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(l.kill)
+	t.Cleanup(func() { l.mustDie(t) }) // and neither races nor panics
 	name := l.goFn(t, "own-payload", "echo", func(f *fn) { f.memory = 1024 })
 	var all sync.WaitGroup
 	for n := range clients {
@@ -67,9 +70,6 @@ func TestOwnPayloads(t *testing.T) {
 	l.terminate(t)
 	if code := l.exitCode(t); code != 0 {
 		t.Errorf("exit code %d", code)
-	}
-	if said := l.stderr.String(); strings.Contains(said, "DATA RACE") || strings.Contains(said, "panic") {
-		t.Errorf("lamb said:\n%.20000s", said)
 	}
 }
 

@@ -53,6 +53,23 @@ func TestHeaderTimeout(t *testing.T) {
 	}
 }
 
+// TestSlowHead: a head has one deadline for all of it, which a byte now and
+// then does not move.
+func TestSlowHead(t *testing.T) {
+	const limit = 200 * time.Millisecond
+	_, addr := serve(t, Config{Handler: newFake(), HeaderTimeout: limit})
+	p := dial(t, addr)
+	p.send("GET /2018-06-01/ping HTTP/1.1\r\nX-Slow: ")
+	for deadline := time.Now().Add(testTimeout); ; <-time.After(limit / 20) {
+		if _, err := io.WriteString(p, "x"); err != nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a head that never ends is still taken")
+		}
+	}
+}
+
 // TestLinger: what the client goes on sending behind a refused request is read
 // before the connection closes, since unread input would reset it.
 func TestLinger(t *testing.T) {
