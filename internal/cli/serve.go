@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/logs"
 	"github.com/lambhq/lamb/internal/server"
 )
 
@@ -71,6 +72,8 @@ standard output, everything else to standard error.`,
 	f.IntVar(&o.cfg.Concurrency, "concurrency", 1000, "invocations at once, per account and region")
 	f.Int64Var(&o.cfg.MemoryReserve, "memory-reserve", server.DefaultMemoryReserve, "available `bytes` under which no environment is started; -1 switches it off")
 	f.DurationVar(&o.cfg.Drain, "drain", server.DefaultDrain, "how long invocations in flight may go on after SIGTERM")
+	f.DurationVar(&o.cfg.LogRetention, "log-retention", logs.DefaultMaxAge, "how long the functions' logs are kept in the data folder; 0 keeps none")
+	f.Int64Var(&o.cfg.LogBytes, "log-bytes", logs.DefaultMaxBytes, "`bytes` that the functions' logs may take there, a quarter of it each log group; the oldest go first")
 	f.StringVar(&o.logFormat, "log-format", "text", "lamb's own log: text or json")
 	f.StringVar(&o.logLevel, "log-level", "warn", "lamb's own log: debug, info (with every request), warn or error")
 	f.BoolVar(&o.quiet, "quiet", false, "do not print the functions' logs")
@@ -106,6 +109,15 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	}
 	if cfg.Drain == 0 {
 		cfg.Drain = time.Nanosecond // no time at all; zero would be the default
+	}
+	switch {
+	case cfg.LogRetention < 0:
+		return usageError{fmt.Errorf("--log-retention %s: cannot be less than nothing", cfg.LogRetention)}
+	case cfg.LogRetention == 0:
+		cfg.LogRetention = -1 // none; zero would be the default
+	}
+	if cfg.LogBytes < 1<<20 {
+		return usageError{fmt.Errorf("--log-bytes %d: at least 1048576; --log-retention 0 keeps no logs", cfg.LogBytes)}
 	}
 	cfg.Interpreters, cfg.Version = o.interpreters, Version()
 	if !o.quiet {

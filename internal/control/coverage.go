@@ -198,7 +198,7 @@ func updateCodeMembers() []MemberCoverage {
 func settingsMembers() []MemberCoverage {
 	const (
 		capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig."
-		logGroup = "functions see it; log lines are not kept by group"
+		logGroup = "functions see it; log lines are kept by it, in the data folder, and there is no API yet that reads them"
 	)
 	return []MemberCoverage{
 		honoured("Runtime", "every identifier that AWS accepts can be created"),
@@ -223,9 +223,9 @@ func settingsMembers() []MemberCoverage {
 		echoed("EphemeralStorage.Size", "the `process` sandbox does not limit `/tmp`"),
 		echoed("SnapStart.ApplyOn", "no snapshot is made: OptimizationStatus is always `Off`"),
 		honoured("LoggingConfig.LogFormat", "by the runtimes; the lines START, END and REPORT stay text"),
-		honoured("LoggingConfig.ApplicationLogLevel", "by the runtimes; refused with format Text"),
+		honoured("LoggingConfig.ApplicationLogLevel", "by the runtimes, and by lamb for lines that are JSON objects with `level` and `timestamp`; refused with format Text"),
 		echoed("LoggingConfig.SystemLogLevel", "refused with format Text"),
-		echoed("LoggingConfig.LogGroup", logGroup),
+		honoured("LoggingConfig.LogGroup", logGroup),
 		refused(capacity+"CapacityProviderArn", "there are no capacity providers"),
 		refused(capacity+"PerExecutionEnvironmentMaxConcurrency", "there are no capacity providers"),
 		refused(capacity+"ExecutionEnvironmentMemoryGiBPerVCpu", "there are no capacity providers"),

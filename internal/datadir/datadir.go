@@ -6,6 +6,7 @@
 //	format      the format's version: a number and a line feed
 //	state.db    the records (store)
 //	code/       the zips (artifact)
+//	logs/       what functions have logged (logs, which makes it)
 //	run/        caches and spooled requests; emptied at every start
 package datadir
 
@@ -108,6 +109,9 @@ func (d *Dir) State() string { return filepath.Join(d.path, "state.db") }
 
 // Code is the folder of the zips.
 func (d *Dir) Code() string { return filepath.Join(d.path, "code") }
+
+// Logs is the folder of the functions' logs. Open does not make it.
+func (d *Dir) Logs() string { return filepath.Join(d.path, "logs") }
 
 // Cache is a folder for what can be made again; empty after Open.
 func (d *Dir) Cache() string { return filepath.Join(d.path, "run", "cache") }

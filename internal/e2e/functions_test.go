@@ -58,6 +58,7 @@ type fn struct {
 	timeout, memory        int32
 	env                    map[string]string
 	layers                 []string // ARNs
+	logging                *types.LoggingConfig
 }
 
 // create makes a function and waits until it is active.
@@ -76,6 +77,7 @@ func (l *lamb) create(t testing.TB, f fn) {
 	in := &lambda.CreateFunctionInput{
 		FunctionName: &f.name, Runtime: types.Runtime(f.runtime), Handler: &f.handler, Role: aws.String(role),
 		Code: &types.FunctionCode{ZipFile: f.code}, Timeout: &f.timeout, MemorySize: &f.memory, Layers: f.layers,
+		LoggingConfig: f.logging,
 	}
 	if f.env != nil {
 		in.Environment = &types.Environment{Variables: f.env}

@@ -35,6 +35,8 @@ func TestRefusesToStart(t *testing.T) {
 		{"account", []string{"--ephemeral", "--account-id", "12"}, 1, "12 digits"},
 		{"unknown flag", []string{"--frobnicate"}, 2, "unknown flag: --frobnicate"},
 		{"contradiction", []string{"--ephemeral", "--data-dir", foreign}, 2, "exclude each other"},
+		{"log bytes", []string{"--ephemeral", "--log-bytes", "1000"}, 2, "--log-bytes 1000: at least 1048576"},
+		{"log retention", []string{"--ephemeral", "--log-retention", "-1h"}, 2, "--log-retention -1h0m0s: cannot be less than nothing"},
 		{"log level", []string{"--ephemeral", "--log-level", "loud"}, 2, `--log-level "loud": use debug, info, warn or error`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

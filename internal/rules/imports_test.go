@@ -88,6 +88,12 @@ var layers = []layer{
 		never:    []string{"./internal/execenv", "./internal/pool", "./internal/invoke", "./internal/control", "./internal/store", "./internal/server"},
 	},
 	{
+		name:     "logs knows nothing of functions",
+		why:      "it keeps lines by group and stream; whose they are and who reads them is for others",
+		packages: []string{"./internal/logs"},
+		standard: []string{"./internal/clock", "./internal/vfs", "./internal/jsonpayload"},
+	},
+	{
 		name:     "only cli and lambdatest reach server",
 		why:      "server builds everything from one Config; who imports it imports the whole product",
 		packages: []string{"./..."},
@@ -321,6 +327,7 @@ func TestLayersFail(t *testing.T) {
 		"execenv stays below pool, invoke and control":            {"internal/execenv -> internal/helper", "internal/helper -> internal/pool"},
 		"envapi stays below execenv":                              {"internal/telemetry -> internal/execenv"},
 		"a sandbox knows nothing of Lambda":                       {"internal/sandbox/native -> internal/control"},
+		"logs knows nothing of functions":                         {"internal/logs -> github.com/x/y internal/clock"},
 		"only cli and lambdatest reach server":                    {"internal/pool -> internal/server"},
 		"what is made for tests stays out of programs":            {"cmd/lamb -> internal/sandbox/sandboxtest", "internal/sandbox/sandboxtest -> testing"},
 		"only main imports cli":                                   {"internal/pool +> internal/cli"},

@@ -68,6 +68,11 @@ type Config struct {
 	MemoryReserve int64
 	// Drain is how long Close waits for invocations in flight.
 	Drain time.Duration
+	// LogRetention is how long the functions' log lines are kept in the data
+	// folder, and LogBytes how much they may take there; logs.DefaultMaxAge and
+	// logs.DefaultMaxBytes when zero. None are kept when one is negative.
+	LogRetention time.Duration
+	LogBytes     int64
 	// FunctionLogs takes the functions' log lines; nil discards them.
 	FunctionLogs io.Writer
 	// Log takes lamb's own messages; nil discards them.

@@ -39,6 +39,7 @@ import (
 	"github.com/lambhq/lamb/internal/gateway"
 	"github.com/lambhq/lamb/internal/invoke"
 	"github.com/lambhq/lamb/internal/launcher"
+	"github.com/lambhq/lamb/internal/logs"
 	"github.com/lambhq/lamb/internal/pool"
 	"github.com/lambhq/lamb/internal/runtimes"
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -64,6 +65,7 @@ type Server struct {
 	sandboxes sandbox.Provider
 	runtimes  *runtimes.Resolver
 	console   *console
+	logs      *logs.Store // nil: no lines are kept
 	control   *control.Control
 	pool      *pool.Pool
 	invoke    *invoke.Service
@@ -188,8 +190,9 @@ func (s *Server) openExecution(context.Context) error {
 	if err := s.cfg.checkIsolation(s.sandboxes.Fingerprint()); err != nil {
 		return err
 	}
-	s.console = newConsole(s.cfg.FunctionLogs)
-	s.onClose(s.console.close)
+	if err := s.openLogs(); err != nil {
+		return err
+	}
 
 	s.runtimes = runtimes.New(runtimes.Options{
 		Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: s.cfg.Interpreters,
@@ -198,7 +201,7 @@ func (s *Server) openExecution(context.Context) error {
 	launch := launcher.New(launcher.Config{
 		Artifacts: s.artifacts, Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
 		Runtimes:       s.runtimes,
-		Logs:           s.console.logs,
+		Logs:           s.functionLogs,
 		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.otherEndpoint(),
 		Log: s.cfg.Log,
 	})

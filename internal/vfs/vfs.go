@@ -23,6 +23,9 @@ type FS interface {
 	CreateTemp(dir, pattern string) (File, error)
 	// Open opens a file for reading.
 	Open(name string) (File, error)
+	// Append opens a file for writing at its end; it makes one, mode 0600, if
+	// there is none.
+	Append(name string) (File, error)
 	// Rename moves a file, over a file that is there.
 	Rename(from, to string) error
 	// Remove removes a file or an empty folder.
@@ -57,10 +60,13 @@ type osFS struct{}
 
 func (osFS) CreateTemp(dir, pattern string) (File, error) { return file(os.CreateTemp(dir, pattern)) }
 func (osFS) Open(name string) (File, error)               { return file(os.Open(name)) }
-func (osFS) Rename(from, to string) error                 { return os.Rename(from, to) }
-func (osFS) Remove(name string) error                     { return os.Remove(name) }
-func (osFS) Mkdir(name string, perm fs.FileMode) error    { return os.Mkdir(name, perm) }
-func (osFS) ReadDir(name string) ([]fs.DirEntry, error)   { return os.ReadDir(name) }
+func (osFS) Append(name string) (File, error) {
+	return file(os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600))
+}
+func (osFS) Rename(from, to string) error               { return os.Rename(from, to) }
+func (osFS) Remove(name string) error                   { return os.Remove(name) }
+func (osFS) Mkdir(name string, perm fs.FileMode) error  { return os.Mkdir(name, perm) }
+func (osFS) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(name) }
 
 func (osFS) SyncDir(name string) error {
 	d, err := os.Open(name)

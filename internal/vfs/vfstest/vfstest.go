@@ -201,6 +201,25 @@ func (f *FS) Open(name string) (vfs.File, error) {
 	return &file{fs: f, node: n, name: name, boot: f.boot}, nil
 }
 
+// Append opens a file for writing at its end.
+func (f *FS) Append(name string) (vfs.File, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.call("append", name); err != nil {
+		return nil, err
+	}
+	parent, base, err := f.folder("append", name)
+	if err != nil {
+		return nil, err
+	}
+	n := parent.entries[base]
+	if n == nil {
+		n = &node{mode: 0o600, modified: f.now()}
+		parent.entries[base] = n
+	}
+	return &file{fs: f, node: n, name: name, boot: f.boot, writable: true, offset: int64(len(n.data))}, nil
+}
+
 // Rename moves a file over what is there.
 func (f *FS) Rename(from, to string) error {
 	f.mu.Lock()

@@ -80,7 +80,7 @@ func TestIsAFileSystem(t *testing.T) {
 			for what, err := range map[string]error{
 				"rename": f.Rename(missing, b), "remove": f.Remove(missing),
 				"open": errOf(f.Open(missing)), "syncdir": f.SyncDir(missing),
-				"createtemp": errOf(f.CreateTemp(missing, "*")),
+				"createtemp": errOf(f.CreateTemp(missing, "*")), "append": errOf(f.Append(filepath.Join(missing, "f"))),
 			} {
 				if !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("%s of what is missing = %v", what, err)
@@ -115,7 +115,16 @@ func TestIsAFileSystem(t *testing.T) {
 			if _, err := file.Read(make([]byte, 1)); !errors.Is(err, os.ErrClosed) {
 				t.Errorf("Read after Close = %v", err)
 			}
-			check(t, f.Remove(b), f.Remove(dir))
+			for _, part := range []string{"ap", "pended"} { // to none, and to what is there
+				end, err := f.Append(a)
+				check(t, err)
+				_, err = io.WriteString(end, part)
+				check(t, err, end.Close())
+			}
+			if diff := cmp.Diff("appended", list(t, f, dir)[filepath.Base(a)]); diff != "" {
+				t.Errorf("after Append twice (-want +got):\n%s", diff)
+			}
+			check(t, f.Remove(a), f.Remove(b), f.Remove(dir))
 		})
 	}
 }
