@@ -38,8 +38,8 @@ run: build ## First light: start lamb, deploy and call three functions, stay up
 
 # The end-to-end tests run on the sandbox that lamb chooses and on process, with
 # lamb as root and as an ordinary user, and those in which much happens at once
-# with a lamb that looks for races. -count=1: they build lamb themselves, which
-# is not part of the cache's key.
+# with a lamb that looks for races. -count=1: what they find installed (Python, the
+# AWS CLI) is not part of the cache's key.
 e2e := go test -count=1 ./internal/e2e
 e2e_race := -run '^Test(Parallel|Throttling|Noise|Crash|LayersSurviveCrashes|Drain.*|Reset|FunctionCalls)$$'
 
