@@ -155,7 +155,7 @@ func (e *Environment) failLocked(l *life, f failure) {
 	case l.failure.errType != "":
 		e.mu.Unlock()
 		return // its init has failed: who waited for it resets
-	case e.inv == nil:
+	case e.inv == nil || e.phase == phaseReady: // or it is only being reported yet
 		e.resetIdleLocked(reasonFailure, func() {
 			e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
 		})
