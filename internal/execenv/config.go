@@ -39,6 +39,9 @@ type Config struct {
 	// Extensions are the names of the files in /opt/extensions: all are started
 	// before the runtime. Ten can be used; more fail the init.
 	Extensions []string
+	// LogStream is the log stream's name, which names the environment to
+	// subscribers.
+	LogStream string
 	// Logs takes the log lines; nil discards them.
 	Logs Logs
 	// Released is called, without locks held, whenever the environment can take

@@ -8,6 +8,7 @@ import (
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // phase is where an environment stands; see the package comment's diagram.
@@ -32,6 +33,7 @@ type Environment struct {
 	run  function.Config
 	api  *envapi.Server
 	book *logbook
+	hub  *telemetry.Hub
 	cpu  sandbox.CPULimiter // nil when the sandbox is none
 
 	// ctx ends when the environment is closed; wg counts its goroutines and
@@ -69,7 +71,8 @@ func New(cfg Config) *Environment {
 	cfg.setDefaults()
 	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.book = newLogbook(cfg.Logs, cfg.Clock)
+	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Clock: cfg.Clock, Log: cfg.Log})
+	e.book = newLogbook(&cfg, e.hub)
 	e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
 	e.api = envapi.New(envapi.Config{Handler: e, Extensions: e, Log: cfg.Log, Buffers: cfg.Buffers})
 	e.wg.Go(func() {
@@ -93,12 +96,12 @@ func (e *Environment) Init() error {
 		return ErrClosed
 	}
 	e.phase = phaseInit
-	l := e.beginLifeLocked()
+	l := e.beginLifeLocked(telemetry.PhaseInit)
 	e.wg.Add(1)
 	e.mu.Unlock()
 	defer e.wg.Done()
 
-	e.book.initStart(e.run)
+	e.tellInitStart(telemetry.PhaseInit)
 	began := e.cfg.Clock.Now()
 	limit := e.cfg.Clock.AfterFunc(e.cfg.InitLimit, func() {
 		e.endInit(l, failure{errType: errTypeTimeout, cause: "init timed out"})
@@ -110,9 +113,11 @@ func (e *Environment) Init() error {
 		e.limitCPU(true) // a new sandbox is not bound
 	}
 
+	took := e.cfg.Clock.Now().Sub(began)
+	e.tellInitEnd(l, took)
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	took := e.cfg.Clock.Now().Sub(began)
 	switch {
 	case e.phase == phaseClosed:
 		return ErrClosed
@@ -125,20 +130,18 @@ func (e *Environment) Init() error {
 		// nobody waits for it.
 		e.wg.Go(e.measure)
 	default:
-		e.resetIdleLocked(l.failure.reason(), func() { e.book.initReport(took, "init", l.failure.errType) })
+		e.resetIdleLocked(l.failure.reason())
 	}
 	return nil
 }
 
-// resetIdleLocked resets an environment that has no invocation, and calls tell
-// when its output is complete. It unlocks mu meanwhile.
-func (e *Environment) resetIdleLocked(reason string, tell func()) {
+// resetIdleLocked resets an environment that has no invocation. It unlocks mu
+// meanwhile.
+func (e *Environment) resetIdleLocked(reason string) {
 	e.phase = phaseResetting
 	over := make(chan struct{})
 	e.idleReset = over
 	e.mu.Unlock()
-	e.book.flush(e.cfg.Sandbox)
-	tell()
 	e.reset(reason)
 	e.mu.Lock()
 	e.idleReset = nil
@@ -164,6 +167,7 @@ func (e *Environment) reset(reason string) {
 	// What a dead runtime had still in its sockets must not be taken for a
 	// request of the next one.
 	e.api.CloseConnections()
+	e.hub.Reset()
 	e.book.flush(e.cfg.Sandbox)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -184,6 +188,11 @@ func (e *Environment) reset(reason string) {
 
 func (e *Environment) resetAndFinish(inv *Invocation, reason string, r report) {
 	now := e.cfg.Clock.Now() // the reset is not the function's time
+	e.mu.Lock()
+	e.tellRuntimeDoneLocked(inv, now, r)
+	e.measureReportLocked(inv, now, &r)
+	e.mu.Unlock()
+	e.hub.Report(now, e.reportEvent(inv, now, r)) // while there are subscribers
 	e.reset(reason)
 	e.finish(inv, now, r)
 }
@@ -213,6 +222,7 @@ func (e *Environment) close() error {
 	}
 	e.cancel()
 	err := e.cfg.Sandbox.Close()
+	e.hub.Close()
 	e.api.Close()
 	e.wg.Wait()
 	return err

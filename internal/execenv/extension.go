@@ -203,6 +203,7 @@ func (e *Environment) announceLocked(inv *Invocation) []handing {
 		if !x.invoke || x.failed() {
 			continue
 		}
+		inv.told = true
 		ev := &envapi.ExtensionEvent{ID: newUUID(), Body: body}
 		if w := x.take(ev); w != nil {
 			all = append(all, handing{x, w, ev})

@@ -2,10 +2,12 @@ package execenv
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // Register implements envapi.ExtensionHandler: an extension says what it is.
@@ -170,16 +172,32 @@ func (e *Environment) extensionReports(id, cause string, to extensionState, errT
 }
 
 // Subscribe implements envapi.ExtensionHandler.
-func (e *Environment) Subscribe(logs bool, id string, _ []byte) (string, *envapi.Error) {
+func (e *Environment) Subscribe(logs bool, id string, body []byte) (string, *envapi.Error) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.extensionLocked(id) == nil {
+	x := e.extensionLocked(id)
+	e.mu.Unlock()
+	if x == nil {
 		return "", extensionError("UnknownExtensionIdentifier", "Unknown Lambda-Extension-Identifier")
 	}
+	api := telemetry.TelemetryAPI
 	if logs {
-		return "", &envapi.Error{Status: 202, Type: "Logs.NotSupported", Message: "Logs API is not supported"}
+		api = telemetry.LogsAPI
 	}
-	return "", &envapi.Error{Status: 202, Type: "Telemetry.NotSupported", Message: "Telemetry API is not supported"}
+	s, changed, err := e.hub.Subscribe(api, x.name, body)
+	if refused := (*telemetry.Error)(nil); errors.As(err, &refused) {
+		return "", &envapi.Error{Status: refused.Status, Type: refused.Type, Message: refused.Message}
+	}
+	if err != nil {
+		e.cfg.Log.Error("subscription failed", "extension", x.name, "err", err)
+		return "", envapi.ErrInternal
+	}
+	if changed {
+		at := e.cfg.Clock.Now()
+		ev := telemetry.Subscribing{API: api, Name: x.name, State: telemetry.Subscribed, Types: s.Types.Names()}
+		e.hub.Subscribing(at, ev)
+		e.book.subscription(at, ev)
+	}
+	return telemetry.Accepted, nil
 }
 
 // extensionLocked is the registered extension with an identifier, or nil.

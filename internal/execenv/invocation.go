@@ -47,7 +47,12 @@ type Invocation struct {
 	// runtimeDone: the runtime has asked for the next event; extensions may
 	// still be at work.
 	runtimeDone bool
-	logTail     string
+	response    responseFigures
+	// toldRuntimeDone: subscribers know of that, since runtimeDoneAt.
+	toldRuntimeDone bool
+	runtimeDoneAt   time.Time
+	told            bool // extensions were told of it
+	logTail         string
 }
 
 type stopper interface{ Stop() bool }
@@ -121,6 +126,14 @@ func (inv *Invocation) settle(o Outcome) {
 	case inv.onAnswered != nil:
 		inv.onAnswered()
 	}
+}
+
+// reportStatus is an answered invocation's part of its report.
+func (inv *Invocation) reportStatus() report {
+	if o := inv.outcome; o.FunctionError != "" {
+		return report{status: "error", errType: o.ErrorType}
+	}
+	return report{status: "success"}
 }
 
 // isAnswered reports whether the caller has its answer.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // Invoke hands an invocation to the runtime and returns at once, or after an
@@ -37,7 +38,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	e.reportInit = false
 	var l *life
 	if needsInit {
-		l = e.beginLifeLocked()
+		l = e.beginLifeLocked(telemetry.PhaseInvoke)
 	}
 	inv.timer = e.cfg.Clock.AfterFunc(timeout, func() { e.timedOut(inv) })
 	e.wg.Add(1)
@@ -47,7 +48,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	}
 	e.mu.Unlock()
 	defer e.wg.Done()
-	e.book.start(inv.Event.RequestID, e.cfg.Version.Version, inv.WantLog)
+	e.tellStart(inv)
 
 	if needsInit {
 		return e.initAgain(inv, l)
@@ -79,8 +80,10 @@ func (e *Environment) Freed() {
 // invocation was not taken after all.
 func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	e.limitCPU(false)
+	e.tellInitStart(telemetry.PhaseInvoke)
 	e.startLife(l)
 	<-l.done // the invocation's timer ends it too
+	e.tellInitEnd(l, e.cfg.Clock.Now().Sub(inv.started))
 	if l.failure.errType == "" {
 		e.limitCPU(true)
 	}
@@ -104,8 +107,7 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	}
 	e.phase = phaseResetting
 	e.mu.Unlock()
-	e.book.flush(e.cfg.Sandbox)
-	e.book.initReport(e.cfg.Clock.Now().Sub(inv.started), "invoke", l.failure.errType)
+	e.tellFault(inv, l.failure)
 	inv.settle(l.failure.outcome(inv.Event.RequestID))
 	e.resetAndFinish(inv, l.failure.reason(), report{status: "error", errType: l.failure.errType})
 	return nil
@@ -156,9 +158,10 @@ func (e *Environment) timedOut(inv *Invocation) {
 	}
 	e.phase = phaseResetting
 	e.wg.Add(1) // phase is not Closed, so Close has yet to wait
-	initialising := e.life != nil && !e.life.ended
+	l := e.life
+	initialising := l != nil && !l.ended
 	if initialising {
-		e.endInitLocked(e.life, failure{errType: errTypeTimeout, cause: "timeout"})
+		e.endInitLocked(l, failure{errType: errTypeTimeout, cause: "timeout"})
 	}
 	e.mu.Unlock()
 	defer e.wg.Done()
@@ -166,9 +169,9 @@ func (e *Environment) timedOut(inv *Invocation) {
 	timeout := inv.deadline.Sub(inv.started)
 	inv.settle(platformFailure(inv.Event.RequestID, errTypeTimeout, timeoutText(timeout)))
 	if initialising {
-		e.book.flush(e.cfg.Sandbox)
-		e.book.initReport(timeout, "invoke", errTypeTimeout)
+		e.tellInitEnd(l, timeout)
 	}
+	e.tellFault(inv, failure{errType: errTypeTimeout, cause: timeoutText(timeout)})
 	e.measure()
 	e.resetAndFinish(inv, reasonTimeout, report{status: "timeout", timedOut: true})
 }
@@ -183,6 +186,25 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 		return
 	}
 	e.inv, e.releasing = nil, e.cfg.Released != nil
+	reported := r.requestID != "" // before the reset, when subscribers were there
+	if !reported {
+		e.tellRuntimeDoneLocked(inv, at, r)
+		e.measureReportLocked(inv, at, &r)
+	}
+	e.mu.Unlock()
+
+	if !reported && e.hub.Wants(telemetry.Platform) {
+		e.hub.Report(at, e.reportEvent(inv, at, r))
+	}
+	inv.logTail = e.book.finish(at, r, func() telemetry.Report { return e.reportEvent(inv, at, r) })
+	close(inv.finished)
+	if e.cfg.Released != nil {
+		e.cfg.Released(e)
+	}
+}
+
+// measureReportLocked fills in a report's figures.
+func (e *Environment) measureReportLocked(inv *Invocation, at time.Time, r *report) {
 	r.requestID = inv.Event.RequestID
 	r.duration = at.Sub(inv.started)
 	if r.timedOut {
@@ -193,13 +215,6 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 	}
 	r.memoryMB = e.run.MemoryMB
 	r.peakBytes = e.memoryPeak
-	e.mu.Unlock()
-
-	inv.logTail = e.book.finish(r)
-	close(inv.finished)
-	if e.cfg.Released != nil {
-		e.cfg.Released(e)
-	}
 }
 
 // Reading the memory's high-water mark costs tens of microseconds, while the

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // life is one life of the environment's processes, from their start to their
@@ -18,12 +19,17 @@ type life struct {
 	// errType is empty when init succeeded.
 	done    chan struct{}
 	failure failure
-	endOnce sync.Once // of endProcesses
+	phase   telemetry.Phase // where its init runs
+	endOnce sync.Once       // of endProcesses
+
+	tellOnce sync.Once // of tellInitEnd
 
 	// The rest is guarded by Environment.mu.
 	ended     bool         // done is closed
 	proc      sandbox.Proc // the runtime; nil before it has been started
 	runtimeIn bool         // the runtime has asked for its first event
+	// toldRuntimeDone: subscribers know how the runtime's init ended.
+	toldRuntimeDone bool
 	// extensions are the external ones in the order of their start, then the
 	// internal ones in the order of their registration.
 	extensions []*extension
@@ -55,8 +61,8 @@ func (l *life) ready() bool {
 }
 
 // beginLifeLocked prepares the state for new processes.
-func (e *Environment) beginLifeLocked() *life {
-	l := &life{started: make(chan struct{}), done: make(chan struct{})}
+func (e *Environment) beginLifeLocked(phase telemetry.Phase) *life {
+	l := &life{phase: phase, started: make(chan struct{}), done: make(chan struct{})}
 	e.life = l
 	e.runtime = runtimeStarted
 	e.waiters = nil
@@ -156,9 +162,8 @@ func (e *Environment) failLocked(l *life, f failure) {
 		e.mu.Unlock()
 		return // its init has failed: who waited for it resets
 	case e.inv == nil || e.phase == phaseReady: // or it is only being reported yet
-		e.resetIdleLocked(reasonFailure, func() {
-			e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
-		})
+		e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
+		e.resetIdleLocked(reasonFailure)
 		e.mu.Unlock()
 		return
 	}
@@ -168,5 +173,6 @@ func (e *Environment) failLocked(l *life, f failure) {
 
 	e.measure()
 	inv.settle(f.outcome(inv.Event.RequestID))
+	e.tellFault(inv, f)
 	e.resetAndFinish(inv, reasonFailure, report{status: "error", errType: f.errType})
 }

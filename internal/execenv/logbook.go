@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/clock"
-	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // Logs takes one environment's log, a line at a time, in order.
@@ -39,6 +39,11 @@ type flusher interface{ Flush() }
 type logbook struct {
 	out   Logs
 	clock clock.Clock
+	hub   *telemetry.Hub
+	// asJSON says that platform lines are JSON, those of level and above;
+	// otherwise they are text.
+	asJSON bool
+	level  level
 
 	mu      sync.Mutex
 	streams []*stream // of the present life's processes
@@ -47,8 +52,12 @@ type logbook struct {
 	scratch []byte    // the platform's lines are built here
 }
 
-func newLogbook(out Logs, c clock.Clock) *logbook {
-	return &logbook{out: out, clock: c}
+func newLogbook(cfg *Config, hub *telemetry.Hub) *logbook {
+	c := cfg.Version.Runs().Config.Logging
+	return &logbook{
+		out: cfg.Logs, clock: cfg.Clock, hub: hub,
+		asJSON: c.Format == "JSON", level: parseLevel(c.SystemLevel),
+	}
 }
 
 // stream takes one output of a process; bytes become lines.
@@ -58,11 +67,17 @@ type stream struct {
 	// events says that a line is an event whose own line breaks the runtime
 	// has written as carriage returns, as lamb's Python and Node programs do.
 	events bool
+	source telemetry.Category // Function or Extension
 }
 
 // streamPair gives the outputs of a new runtime process; see stream.events.
 func (b *logbook) streamPair(events bool) (stdout, stderr *stream) {
-	stdout, stderr = &stream{book: b, events: events}, &stream{book: b, events: events}
+	return b.pair(stream{book: b, events: events, source: telemetry.Function})
+}
+
+func (b *logbook) pair(s stream) (stdout, stderr *stream) {
+	out, errs := s, s
+	stdout, stderr = &out, &errs
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.streams = append(b.streams, stdout, stderr)
@@ -70,7 +85,9 @@ func (b *logbook) streamPair(events bool) (stdout, stderr *stream) {
 }
 
 // extensionStreams are the outputs of an extension's process.
-func (b *logbook) extensionStreams() (stdout, stderr *stream) { return b.streamPair(false) }
+func (b *logbook) extensionStreams() (stdout, stderr *stream) {
+	return b.pair(stream{book: b, source: telemetry.Extension})
+}
 
 // newLife forgets the outputs of the processes that have ended.
 func (b *logbook) newLife() {
@@ -122,7 +139,11 @@ func (s *stream) line(line []byte) {
 		end := len(bytes.TrimRight(line, "\r\n"))
 		line = append(bytes.ReplaceAll(line[:end], []byte{'\r'}, []byte{'\n'}), '\n')
 	}
-	s.book.lineLocked(line)
+	b := s.book
+	if b.hub.Wants(s.source) {
+		b.hub.Line(b.clock.Now(), telemetry.Line{Source: s.source, Text: bytes.TrimRight(line, "\r\n"), JSON: b.asJSON})
+	}
+	b.lineLocked(line)
 }
 
 func (b *logbook) lineLocked(line []byte) {
@@ -137,47 +158,6 @@ func (b *logbook) lineLocked(line []byte) {
 		b.tail = append(b.tail[:0], b.tail[len(b.tail)-tailSize:]...)
 	}
 	b.tail = append(b.tail, line...)
-}
-
-func (b *logbook) printf(format string, args ...any) {
-	b.lineLocked(fmt.Appendf(nil, format, args...))
-}
-
-func (b *logbook) initStart(c function.Config) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.printf("INIT_START Runtime Version: %s\tRuntime Version ARN: %s\n",
-		c.Runtime, c.RuntimeVersionARN)
-}
-
-func (b *logbook) initReport(took time.Duration, phase, errType string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if errType == errTypeTimeout {
-		b.printf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: timeout\n", ms(took), phase)
-		return
-	}
-	b.printf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: error\tError Type: %s\n", ms(took), phase, errType)
-}
-
-// start begins an invocation's part of the log; its tail is kept if wanted.
-func (b *logbook) start(requestID, version string, wantTail bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.keep = wantTail
-	line := append(b.scratch[:0], "START RequestId: "...)
-	line = append(line, requestID...)
-	line = append(line, " Version: "...)
-	line = append(line, version...)
-	b.platformLocked(line)
-}
-
-// platformLocked writes a line that was built in scratch. The lines of every
-// invocation are built there by hand: fmt would allocate for each argument.
-func (b *logbook) platformLocked(line []byte) {
-	line = append(line, '\n')
-	b.scratch = line
-	b.lineLocked(line)
 }
 
 // flush waits until all output so far has arrived and ends open lines.
@@ -202,19 +182,6 @@ type report struct {
 	timedOut     bool
 }
 
-// finish writes END and REPORT and returns the tail if start was told to keep
-// it.
-func (b *logbook) finish(r report) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.platformLocked(append(append(b.scratch[:0], "END RequestId: "...), r.requestID...))
-	b.platformLocked(r.append(b.scratch[:0]))
-	tail := string(b.tail[max(0, len(b.tail)-tailSize):])
-	// An invocation that is cut off before its START must not get these lines.
-	b.tail, b.keep = b.tail[:0], false
-	return tail
-}
-
 // append appends the REPORT line without its newline.
 func (r *report) append(line []byte) []byte {
 	line = append(line, "REPORT RequestId: "...)
@@ -226,7 +193,7 @@ func (r *report) append(line []byte) []byte {
 	line = append(line, " ms\tMemory Size: "...)
 	line = strconv.AppendInt(line, int64(r.memoryMB), 10)
 	line = append(line, " MB\tMax Memory Used: "...)
-	line = strconv.AppendInt(line, (r.peakBytes+1<<20-1)>>20, 10)
+	line = strconv.AppendInt(line, r.peakMB(), 10)
 	line = append(line, " MB\t"...)
 	if r.initDuration > 0 {
 		line = append(line, "Init Duration: "...)
@@ -242,6 +209,9 @@ func (r *report) append(line []byte) []byte {
 	}
 	return line
 }
+
+// peakMB is the peak in whole MB, rounded up.
+func (r *report) peakMB() int64 { return (r.peakBytes + 1<<20 - 1) >> 20 }
 
 // appendMs appends milliseconds with two decimals.
 func appendMs(b []byte, d time.Duration) []byte {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/lambhq/lamb/internal/clock"
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // TestReportedError: what a runtime's POST of an error becomes for the caller.
@@ -79,10 +81,10 @@ func TestTrailerErrors(t *testing.T) {
 // TestLogTailIsOnesOwn: an invocation that ends before its START was written
 // does not get the lines of the one before.
 func TestLogTailIsOnesOwn(t *testing.T) {
-	b := newLogbook(discardLogs{}, clock.System)
-	b.start("id-1", "1", true)
-	b.finish(report{requestID: "id-1", status: "success"})
-	if tail := b.finish(report{requestID: "id-2", status: "failure"}); tail != "" {
+	b := newLogbook(&Config{Version: &function.Version{}, Logs: discardLogs{}, Clock: clock.System}, nil)
+	b.start(start, true, telemetry.InvokeStart{RequestID: "id-1"})
+	b.finish(start, report{requestID: "id-1", status: "success"}, nil)
+	if tail := b.finish(start, report{requestID: "id-2", status: "failure"}, nil); tail != "" {
 		t.Errorf("got %q", tail)
 	}
 }

@@ -2,6 +2,7 @@ package execenv
 
 import (
 	"slices"
+	"time"
 
 	"github.com/lambhq/lamb/internal/envapi"
 )
@@ -44,6 +45,7 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 	switch before {
 	case runtimeStarted:
 		e.life.runtimeIn, e.life.registrationClosed = true, true
+		e.tellInitRuntimeDone(e.life, failure{})
 		e.checkInitLocked(e.life)
 	case runtimeResponseSent:
 		// The phase stays Invoking until the invocation is reported.
@@ -52,6 +54,9 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 		}
 	}
 	busy := e.life.busy()
+	if busy && before == runtimeResponseSent && inv != nil && e.phase == phaseInvoking {
+		e.tellRuntimeDoneLocked(inv, e.cfg.Clock.Now(), inv.reportStatus())
+	}
 	e.mu.Unlock()
 
 	switch {
@@ -88,11 +93,7 @@ func (e *Environment) invocationDone(inv *Invocation) {
 	}
 	e.phase = phaseReady
 	e.mu.Unlock()
-	status := report{status: "success"}
-	if o := inv.outcome; o.FunctionError != "" {
-		status = report{status: "error", errType: o.ErrorType}
-	}
-	e.finish(inv, now, status)
+	e.finish(inv, now, inv.reportStatus())
 }
 
 // current returns the invocation with this id, or the API's answer.
@@ -123,7 +124,7 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 	}
 	e.runtime = runtimeResponding
 	e.mu.Unlock()
-	inv.sink = responseSink{env: e, inv: inv, body: inv.Responder.Begin(h)}
+	inv.sink = responseSink{env: e, inv: inv, body: inv.Responder.Begin(h), measured: responseFigures{began: e.cfg.Clock.Now()}}
 	return &inv.sink, nil
 }
 
@@ -164,12 +165,25 @@ func (e *Environment) InitError(h envapi.Header, body []byte) *envapi.Error {
 // lets the runtime ask for its next event: who sees RuntimeResponseSentState
 // also sees the outcome.
 func (e *Environment) answer(inv *Invocation, o Outcome) {
+	e.answerMeasured(inv, o, responseFigures{})
+}
+
+// answerMeasured is answer with what was measured of a complete response.
+func (e *Environment) answerMeasured(inv *Invocation, o Outcome, measured responseFigures) {
 	inv.settle(o)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.inv == inv && (e.runtime == runtimeResponding || e.runtime == runtimeErrorPosted) {
 		e.runtime = runtimeResponseSent
+		inv.response = measured
 	}
+}
+
+// responseFigures are a response's times and size; over is zero for one that
+// has not come to its end.
+type responseFigures struct {
+	began, over time.Time
+	bytes       int64
 }
 
 // responseSink carries a response body to the invocation's responder.
@@ -177,9 +191,12 @@ type responseSink struct {
 	env  *Environment
 	inv  *Invocation
 	body Body
+
+	measured responseFigures
 }
 
 func (s *responseSink) Write(p []byte) *envapi.Error {
+	s.measured.bytes += int64(len(p))
 	err := s.body.Write(p)
 	if err == nil {
 		return nil
@@ -190,7 +207,8 @@ func (s *responseSink) Write(p []byte) *envapi.Error {
 }
 
 func (s *responseSink) Finish(t envapi.Trailer) *envapi.Error {
-	s.env.answer(s.inv, s.body.Commit(t))
+	s.measured.over = s.env.cfg.Clock.Now()
+	s.env.answerMeasured(s.inv, s.body.Commit(t), s.measured)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package execenv
 
 import (
+	"context"
 	"encoding/json"
 	"syscall"
 	"time"
@@ -18,6 +19,8 @@ const (
 	// which the runtime has budgetRuntime.
 	budgetExternal = 2000 * time.Millisecond
 	budgetRuntime  = 300 * time.Millisecond
+	// flushTime is what the delivery of telemetry takes of it at most.
+	flushTime = time.Second
 )
 
 // The reasons of a shutdown, as extensions see them.
@@ -54,7 +57,23 @@ func (e *Environment) askToEnd(l *life, reason string) {
 	}
 	deadline := e.cfg.Clock.Now().Add(total)
 	e.endRuntime(runtime, share)
+	e.flushTelemetry(deadline)
 	e.endExtensions(external, reason, deadline)
+}
+
+// flushTelemetry delivers what subscribers have to know before they end.
+func (e *Environment) flushTelemetry(deadline time.Time) {
+	if e.hub.Stats().Subscriptions == 0 {
+		return
+	}
+	e.book.flush(e.cfg.Sandbox)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	limit := e.cfg.Clock.AfterFunc(min(flushTime, deadline.Sub(e.cfg.Clock.Now())), cancel)
+	defer limit.Stop()
+	if err := e.hub.Flush(ctx); err != nil {
+		e.cfg.Log.Debug("telemetry was not delivered in time", "err", err)
+	}
 }
 
 // endRuntime ends the runtime by SIGTERM, and after its time by SIGKILL.

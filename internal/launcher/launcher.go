@@ -150,12 +150,12 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 			Credentials:    execenv.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken},
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
-		Extensions: extensions,
-		Logs:       l.cfg.Logs(v, stream),
-		Released:   func(*execenv.Environment) { released() },
-		Buffers:    l.buffers,
-		Clock:      l.cfg.Clock,
-		Log:        l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
+		Extensions: extensions, LogStream: stream,
+		Logs:     l.cfg.Logs(v, stream),
+		Released: func(*execenv.Environment) { released() },
+		Buffers:  l.buffers,
+		Clock:    l.cfg.Clock,
+		Log:      l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
 	})
 	return nil
 }

@@ -1,0 +1,214 @@
+package execenv
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
+// Dial is how telemetry reaches a server "inside".
+func (s *fakeSandbox) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// sink is a subscriber's server; it notes the events' types, and keeps them.
+type sink struct {
+	*httptest.Server
+	diary *diary
+
+	mu     sync.Mutex
+	events []map[string]any
+}
+
+func newSink(t *testing.T, d *diary) *sink {
+	s := &sink{diary: d}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		var batch []map[string]any
+		if err := json.Unmarshal(b, &batch); err != nil {
+			t.Errorf("%v in %s", err, b)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, ev := range batch {
+			s.events = append(s.events, ev)
+			d.note("%s", ev["type"])
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// kinds are the types of all events, with the text of log lines.
+func (s *sink) kinds() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var kinds []string
+	for _, ev := range s.events {
+		kind := ev["type"].(string)
+		if text, ok := ev["record"].(string); ok {
+			kind += " " + text
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds
+}
+
+func (s *sink) record(kind string) map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ev := range s.events {
+		if ev["type"] == kind {
+			r, _ := ev["record"].(map[string]any)
+			return r
+		}
+	}
+	return nil
+}
+
+// subscribes is an extension that subscribes to everything.
+func (s *sink) subscribes(t *testing.T) script {
+	return func(_ context.Context, rt *fakeRuntime) sandbox.Exit {
+		id := rt.register("agent", "INVOKE", "SHUTDOWN")
+		other := *rt
+		other.base = strings.TrimSuffix(rt.base, "2018-06-01/runtime/")
+		_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+		a := other.do("PUT", "2022-07-01/telemetry", fmt.Sprintf(`{"schemaVersion":"2022-12-13","types":["platform","function","extension"],`+
+			`"buffering":{"timeoutMs":25},"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:%s/"}}`, port),
+			"Lambda-Extension-Identifier", id)
+		if a.status != 200 || a.body != `"OK"` {
+			t.Errorf("subscription: %d %s", a.status, a.body)
+		}
+		_, _ = io.WriteString(rt.out, "agent is here\n")
+		s.diary.note("subscribed")
+		for {
+			if a := rt.nextEvent(id); a.status == 0 || a.event(t).EventType == "SHUTDOWN" {
+				s.diary.note("shutdown")
+				return sandbox.Exit{}
+			}
+		}
+	}
+}
+
+// TestTelemetry: a subscriber gets every event of the environment's life, also
+// those before its subscription, in order.
+func TestTelemetry(t *testing.T) {
+	d := newDiary()
+	s := newSink(t, d)
+	box := newFakeSandbox(t, func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
+		d.wait(t, "subscribed")
+		return serve(func(rt *fakeRuntime, id, event string) {
+			_, _ = io.WriteString(rt.out, "working on "+id+"\n")
+			rt.respond(id, event)
+		})(ctx, rt)
+	})
+	box.extensions = map[string]script{"agent": s.subscribes(t)}
+	h := harnessOf(t, nil, box, "agent").init()
+	inv := NewInvocation(testEvent("id-1", `"x"`), nil)
+	inv.Event.TraceID = "Root=1-5-6;Parent=1;Sampled=1"
+	if err := h.Environment.Invoke(inv); err != nil {
+		t.Fatal(err)
+	}
+	<-inv.Finished()
+	d.wait(t, "platform.report")
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"platform.initStart", "platform.telemetrySubscription", "extension agent is here", "platform.initRuntimeDone", "platform.extension",
+		"platform.initReport", "platform.start", "function working on id-1", "platform.runtimeDone", "platform.report",
+	}
+	if diff := cmp.Diff(want, s.kinds()); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if r := s.record("platform.runtimeDone"); r["status"] != "success" || r["requestId"] != "id-1" || r["metrics"].(map[string]any)["producedBytes"] != 3.0 ||
+		len(r["spans"].([]any)) != 3 || r["tracing"].(map[string]any)["value"] != "Root=1-5-6;Parent=1;Sampled=1" {
+		t.Errorf("runtimeDone %v", r)
+	}
+	if r := s.record("platform.report"); r["metrics"].(map[string]any)["initDurationMs"] == nil || r["spans"].([]any)[0].(map[string]any)["name"] != "extensionOverhead" {
+		t.Errorf("report %v", r)
+	}
+	for _, line := range []string{"EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n", "TELEMETRY\tName: agent\tState: Subscribed\tTypes: [Platform, Function, Extension]\n", "agent is here\n"} {
+		if !strings.Contains(h.logs.String(), line) {
+			t.Errorf("%q is not in the log:\n%s", line, h.logs)
+		}
+	}
+}
+
+// TestTelemetryOfFailure: what ends an environment's life reaches the
+// subscribers before they are told to end.
+func TestTelemetryOfFailure(t *testing.T) {
+	d := newDiary()
+	s := newSink(t, d)
+	box := newFakeSandbox(t, func(_ context.Context, rt *fakeRuntime) sandbox.Exit {
+		rt.next()
+		_, _ = io.WriteString(rt.out, "last words\n")
+		return sandbox.Exit{Code: 3}
+	})
+	box.extensions = map[string]script{"agent": s.subscribes(t)}
+	h := harnessOf(t, nil, box, "agent").init()
+	h.invoke("id-1", "{}")
+	for _, kind := range []string{"function", "platform.runtimeDone", "platform.report"} {
+		if i := d.index(kind); i < 0 || i > d.index("shutdown") {
+			t.Errorf("%s came at %d, the shutdown at %d", kind, i, d.index("shutdown"))
+		}
+		if r := s.record(kind); kind != "function" && (r["status"] != "error" || r["errorType"] != "Runtime.ExitError") {
+			t.Errorf("%s %v", kind, r)
+		}
+	}
+}
+
+// TestJSONLog: platform lines in the JSON format, of the level that is set.
+func TestJSONLog(t *testing.T) {
+	for system, want := range map[string][]string{
+		"":      {"platform.initStart", "platform.start", "platform.report"},
+		"DEBUG": {"platform.initStart", "platform.initRuntimeDone", "platform.initReport", "platform.start", "platform.runtimeDone", "platform.report"},
+		"WARN":  nil,
+	} {
+		t.Run(system, func(t *testing.T) {
+			box := newFakeSandbox(t, echo)
+			lines := &logLines{}
+			e := New(Config{ID: "env", Sandbox: box, Logs: lines, Program: Program{Path: "/var/task/bootstrap"}, Version: &function.Version{
+				Key: function.Key{Account: "000000000000", Region: "us-east-1", Name: "f"}, Version: function.Latest,
+				Config: function.Config{Runtime: "provided.al2023", TimeoutSecs: 3, MemoryMB: 128, Logging: function.Logging{Format: "JSON", SystemLevel: system}},
+			}})
+			if err := e.Init(); err != nil {
+				t.Fatal(err)
+			}
+			inv := NewInvocation(testEvent("id-1", "1"), nil)
+			if err := e.Invoke(inv); err != nil {
+				t.Fatal(err)
+			}
+			<-inv.Finished()
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for line := range strings.Lines(lines.String()) {
+				var ev struct {
+					Time, Type string
+					Record     map[string]any
+				}
+				if err := json.Unmarshal([]byte(line), &ev); err != nil || ev.Time == "" {
+					t.Errorf("%v in %s", err, line)
+				}
+				got = append(got, ev.Type)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
