@@ -23,10 +23,11 @@ type inventory map[string][]string
 // on how many environments were there at the same moment, and so on what else
 // the machine does. One for each environment would be a thousand.
 var spare = map[string]int{
-	"goroutines":  4,   // of the test's last connections, which it has just closed
-	"descriptors": 2,   // the same
-	"threads":     32,  // Go never ends those that are idle
-	"user files":  200, // native's passwd and group of every user that it has ever needed at once
+	"goroutines":   4,   // of the test's last connections, which it has just closed
+	"descriptors":  2,   // the same
+	"threads":      32,  // Go never ends those that are idle
+	"log segments": 32,  // what was logged is kept, in files of a megabyte
+	"user files":   200, // native's passwd and group of every user that it has ever needed at once
 }
 
 // inventory takes stock of a lamb that serves nobody.
@@ -43,8 +44,11 @@ func (l *lamb) inventory(t testing.TB, home, mark string) inventory {
 	}
 	for _, path := range filesBelow(t, home) {
 		kind := "files"
-		if filepath.Base(filepath.Dir(path)) == "users" {
+		switch filepath.Base(filepath.Dir(path)) {
+		case "users":
 			kind = "user files"
+		case "logs":
+			kind = "log segments"
 		}
 		inv[kind] = append(inv[kind], path)
 	}
