@@ -125,6 +125,18 @@ type CPULimiter interface {
 	LimitCPU(ctx context.Context, limited bool) error
 }
 
+// Dialer is a sandbox into which lamb can connect: an extension may be a server
+// that wants to be told things.
+type Dialer interface {
+	// Dial connects to a server that runs inside. The network is "tcp", the
+	// address an IPv4 loopback address with a port, as seen inside
+	// ("127.0.0.1:4243"); others are refused. The context bounds the
+	// connecting alone; in a frozen sandbox that may need a Thaw, so it should
+	// end. ErrClosed after Close. The caller closes the connection; Close and
+	// Kill end the server, not this end.
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
 // Process is a program to start inside a sandbox.
 type Process struct {
 	// Path is the program, as seen inside; Args are its arguments without

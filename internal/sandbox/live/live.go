@@ -73,6 +73,27 @@ func (l *Life) Exclusively(ctx context.Context, verb string, f func(context.Cont
 		err = f(ctx)
 		release()
 	}
+	return l.explain(verb, err)
+}
+
+// Beside runs what does not change the sandbox: it waits for no operation, and
+// none, nor End, waits for it. Its context ends with ctx and with the life; the
+// verb is for its error.
+func (l *Life) Beside(ctx context.Context, verb string, f func(context.Context) error) error {
+	if l.ended.Err() != nil {
+		return l.explain(verb, sandbox.ErrClosed)
+	}
+	if ctx.Err() != nil {
+		return l.explain(verb, ctx.Err())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.ended, cancel)()
+	return l.explain(verb, f(ctx))
+}
+
+// explain is the error of an operation, nil for nil.
+func (l *Life) explain(verb string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -113,3 +113,43 @@ func TestSet(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestBeside: it waits for no operation and ends with its context and with the
+// life.
+func TestBeside(t *testing.T) {
+	l := live.NewLife("a")
+	_, release, err := l.Acquire(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("refused")
+	if err := l.Beside(context.Background(), "dial", func(context.Context) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("beside an operation: %v", err)
+	}
+	release()
+
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	never := func(context.Context) error { t.Error("it runs"); return nil }
+	if err := l.Beside(ended, "dial", never); !errors.Is(err, context.Canceled) {
+		t.Errorf("with an ended context: %v", err)
+	}
+	running, done := make(chan struct{}), make(chan error)
+	go func() {
+		done <- l.Beside(context.Background(), "dial", func(ctx context.Context) error {
+			close(running)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+	}()
+	<-running
+	if err := l.End(func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, sandbox.ErrClosed) {
+		t.Errorf("during the end: %v", err)
+	}
+	if err := l.Beside(context.Background(), "dial", never); !errors.Is(err, sandbox.ErrClosed) {
+		t.Errorf("after the end: %v", err)
+	}
+}

@@ -5,7 +5,7 @@
 // user can reach: it asks the kernel for the owner of the socket at the other
 // end. Its limits: it keeps other users out, not other programs of the same
 // user; it sees who made the socket, not who uses it now; and root passes as
-// anyone it likes.
+// anyone it likes. It also connects to servers that such sandboxes run.
 package loopback
 
 import (

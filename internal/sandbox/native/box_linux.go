@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,6 +32,8 @@ type Box struct {
 	frozen bool
 
 	reading sync.WaitGroup
+	// dialing holds an element while process 1 is to make a socket.
+	dialing chan struct{}
 
 	started atomic.Bool // a program was started: before that, nothing is used
 
@@ -48,6 +49,7 @@ func newBox(p *Provider, spec sandbox.Spec) *Box {
 	b := &Box{
 		provider: p, spec: spec, life: live.NewLife(spec.ID),
 		outputs: output.NewSet(p.buffers), procs: map[int]*proc{},
+		dialing: make(chan struct{}, 1),
 	}
 	b.paths = sandbox.Paths{Task: "/var/task", Opt: "/opt", Tmp: "/tmp"} // /opt is empty without layers, as on AWS
 	if spec.Runtime != "" {
@@ -190,14 +192,12 @@ func (b *Box) ask(ctx context.Context, write func(number uint64) *script, files 
 // later report is looked at; heard puts the report into answer.
 func (b *Box) askFor(ctx context.Context, answer <-chan report, write func(uint64) *script, files []*os.File, heard func(report)) (report, error) {
 	c := b.shell.control
-	number := c.request(heard)
-	if err := c.send(write(number), files...); err != nil {
-		c.forget(number)
-		if !errors.Is(err, errEnded) {
-			return nil, err
-		}
-		<-c.dead // or will be at once: for the cause
-		return nil, c.cause
+	number := c.request(func(r report, _ []int) bool {
+		heard(r)
+		return false
+	})
+	if err := c.submit(number, write(number), files...); err != nil {
+		return nil, err
 	}
 	select {
 	case r := <-answer:

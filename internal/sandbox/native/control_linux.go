@@ -25,6 +25,30 @@ func parseReport(b []byte) report {
 	return r
 }
 
+// parseRights returns the descriptors in a message's control data; package net
+// has made them close-on-exec.
+func parseRights(oob []byte) (fds []int) {
+	if len(oob) == 0 {
+		return nil
+	}
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	for _, m := range messages {
+		if got, err := unix.ParseUnixRights(&m); err == nil {
+			fds = append(fds, got...)
+		}
+	}
+	return fds
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}
+
 // word returns a word, zero when the report is shorter.
 func (r report) word(i int) uint64 {
 	if i >= len(r) {
@@ -63,8 +87,12 @@ type control struct {
 
 	mu    sync.Mutex // guards what follows
 	last  uint64
-	calls map[uint64]func(report)
+	calls map[uint64]call
 }
+
+// call hears of the answer to a request, in the reading goroutine. It tells
+// whether it takes the descriptors that came with the answer.
+type call func(r report, fds []int) (taken bool)
 
 // newControl returns lamb's end, and process 1's, which the caller closes.
 func newControl() (*control, *os.File, error) {
@@ -81,7 +109,7 @@ func newControl() (*control, *os.File, error) {
 		return nil, nil, err
 	}
 	return &control{
-		conn: conn.(*net.UnixConn), dead: make(chan struct{}), calls: map[uint64]func(report){},
+		conn: conn.(*net.UnixConn), dead: make(chan struct{}), calls: map[uint64]call{},
 	}, theirs, nil
 }
 
@@ -126,17 +154,7 @@ func (c *control) receive(s *script) (report, []int, error) {
 	if err != nil || n == 0 {
 		return nil, nil, errEnded
 	}
-	var fds []int
-	if messages, err := unix.ParseSocketControlMessage(oob[:oobn]); err == nil {
-		for _, m := range messages {
-			if got, err := unix.ParseUnixRights(&m); err == nil {
-				fds = append(fds, got...)
-			}
-		}
-	}
-	for _, fd := range fds {
-		unix.CloseOnExec(fd)
-	}
+	fds := parseRights(oob[:oobn])
 	r := parseReport(buf[:n])
 	if r.word(0) == reportFailed {
 		return nil, fds, &stepError{Step: s.opAt(r.word(1)), Errno: r.errno(2)}
@@ -154,39 +172,61 @@ func (c *control) begin(s *script) *script {
 // process, also of orphans that the sandbox did not start.
 func (c *control) read(exited func(pid int, status syscall.WaitStatus, maxRSS int64)) {
 	c.cause = errEnded
-	buf := make([]byte, 512)
+	// A request is answered with one descriptor at most; the kernel drops what
+	// there is no room for.
+	buf, oob := make([]byte, 512), make([]byte, unix.CmsgSpace(4))
 	for {
-		n, err := c.conn.Read(buf)
+		n, oobn, _, _, err := c.conn.ReadMsgUnix(buf, oob)
 		if err != nil || n == 0 {
 			break
 		}
-		r := parseReport(buf[:n])
+		r, fds := parseReport(buf[:n]), parseRights(oob[:oobn])
 		switch r.word(0) {
 		case reportDone:
-			c.mu.Lock()
-			call := c.calls[r.word(1)]
-			delete(c.calls, r.word(1))
-			c.mu.Unlock()
-			if call != nil {
-				call(r)
+			if c.answered(r, fds) {
+				fds = nil
 			}
 		case reportFailed:
 			c.cause = &stepError{Step: c.began.opAt(r.word(1)), Errno: r.errno(2)}
 		case reportExited:
 			exited(int(r.word(1)), syscall.WaitStatus(uint32(r.word(2))), int64(r.word(maxrssAt/8))<<10)
 		}
+		closeAll(fds)
 	}
 	close(c.dead)
 }
 
-// request reserves a number; call hears of the answer, in the reading
-// goroutine.
-func (c *control) request(call func(report)) uint64 {
+// answered tells the request that it has been answered, and whether that has
+// taken the descriptors.
+func (c *control) answered(r report, fds []int) (taken bool) {
+	c.mu.Lock()
+	heard := c.calls[r.word(1)]
+	delete(c.calls, r.word(1))
+	c.mu.Unlock()
+	return heard != nil && heard(r, fds)
+}
+
+// request reserves a number; heard is called once, when it is answered.
+func (c *control) request(heard call) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	c.calls[c.last] = call
+	c.calls[c.last] = heard
 	return c.last
+}
+
+// submit sends the script of a request.
+func (c *control) submit(number uint64, s *script, files ...*os.File) error {
+	err := c.send(s, files...)
+	if err == nil {
+		return nil
+	}
+	c.forget(number)
+	if !errors.Is(err, errEnded) {
+		return err
+	}
+	<-c.dead // or will be at once: for the cause
+	return c.cause
 }
 
 // forget gives a number back that was not answered.

@@ -31,6 +31,7 @@
 // The network is the sandbox's own. Where the host allows it there is a way
 // out, which package relay owns: process 1 opens the sockets that it needs
 // while it still may, and lamb does the rest from outside (network_linux.go).
+// To connect to a server inside, lamb asks process 1 for a socket (Box.Dial).
 //
 // As root, /tmp is a file system of its own in a file without a name, mounted
 // by process 1 (disk_linux.go): that is its size limit. It is on disk, so that

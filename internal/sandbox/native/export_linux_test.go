@@ -42,6 +42,9 @@ func HoldEndings(p *Provider) (release func()) {
 	}
 }
 
+// Connect connects a socket.
+var Connect = connect
+
 // FirstProcess is the number of process 1 of a sandbox, on the host.
 func FirstProcess(sb sandbox.Sandbox) int { return sb.(*Box).shell.pid }
 

@@ -16,7 +16,7 @@ import (
 
 // networkFiles are those in /etc that depend on the network.
 func networkFiles(network string) (map[string]string, error) {
-	hosts := "127.0.0.1 localhost " + hostName + "\n::1 localhost ip6-localhost ip6-loopback\n"
+	hosts := "127.0.0.1 localhost " + hostNames + "\n::1 localhost ip6-localhost ip6-loopback\n"
 	switch network {
 	case NetworkPrivate:
 		return map[string]string{
@@ -32,7 +32,7 @@ func networkFiles(network string) (map[string]string, error) {
 			}
 			files[name] = string(content)
 		}
-		files["etc/hosts"] = "127.0.0.1 " + hostName + " " + relay.HostName + "\n" + files["etc/hosts"]
+		files["etc/hosts"] = "127.0.0.1 " + hostNames + " " + relay.HostName + "\n" + files["etc/hosts"]
 		return files, nil
 	}
 	return map[string]string{"etc/hosts": hosts, "etc/resolv.conf": "options timeout:1 attempts:1\n"}, nil

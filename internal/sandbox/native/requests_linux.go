@@ -134,3 +134,21 @@ func (m *image) signal(request uint64, target int, sig syscall.Signal) *script {
 	s.done(m, report, 3)
 	return s
 }
+
+// socket opens a TCP socket in the sandbox's network and passes it. Its report
+// is the result: of opening it, or, when it could not be passed, of that.
+func (m *image) socket(request uint64) *script {
+	s := m.newScript()
+	s.failTo = nil
+	report := s.words(reportDone, request, 0)
+	const kind = unix.SOCK_STREAM | unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
+	open := s.try("socket", unix.SYS_SOCKET, unix.AF_INET, kind, 0)
+	pass := s.try("pass", unix.SYS_SENDMSG, fdControl, s.handing(report, 3, fdReceived, 1), unix.MSG_NOSIGNAL)
+	say := s.try("report", unix.SYS_SENDTO, fdControl, report, 8*3, unix.MSG_NOSIGNAL)
+	tidy := s.try("close", unix.SYS_CLOSE_RANGE, fdReceived, ^uint32(0), 0)
+	open.store, open.onError = report+16, say
+	pass.store, pass.onError, pass.next = report+16, say, tidy
+	say.onError = m.base.exit
+	tidy.next = m.base.loop
+	return s
+}

@@ -18,8 +18,12 @@ const fdListener = fdReceived + 2
 // runtimeIP is AWS's address of the Runtime API, on the sandbox's own loopback.
 var runtimeIP = [4]byte{169, 254, 100, 1}
 
-// hostName is every sandbox's host name; its hosts file knows it.
-const hostName = "sandbox"
+// hostName is every sandbox's host name. Its hosts file knows it by both of
+// AWS's names: extensions listen on either.
+const (
+	hostName  = "sandbox"
+	hostNames = hostName + " " + hostName + ".localdomain"
+)
 
 // storeDir is where a shell has the folders that a spec may name, until it is
 // configured.
@@ -216,14 +220,20 @@ const maxHanded = 2 + relay.Sockets
 // hand reports that the script is done and passes descriptors: those after the
 // helper socket, n of them.
 func (s *script) hand(n int) {
+	msg := s.handing(s.words(reportDone, 0), 2, fdReceived+1, n)
+	s.call("report", unix.SYS_SENDMSG, fdControl, msg, unix.MSG_NOSIGNAL)
+}
+
+// handing is the msghdr of a report, of that many words, that passes n
+// descriptors from first on.
+func (s *script) handing(report at, words, first, n int) at {
 	control := make([]byte, unix.CmsgSpace(4*n))
 	binary.NativeEndian.PutUint64(control, uint64(unix.CmsgLen(4*n)))
 	binary.NativeEndian.PutUint32(control[8:], unix.SOL_SOCKET)
 	binary.NativeEndian.PutUint32(control[12:], unix.SCM_RIGHTS)
 	for i := range n {
-		binary.NativeEndian.PutUint32(control[16+4*i:], uint32(fdReceived+1+i))
+		binary.NativeEndian.PutUint32(control[16+4*i:], uint32(first+i))
 	}
-	iov := s.words(s.words(reportDone, 0), 16)
-	msg := s.words(0, 0, iov, 1, s.bytes(control), len(control), 0)
-	s.call("report", unix.SYS_SENDMSG, fdControl, msg, unix.MSG_NOSIGNAL)
+	iov := s.words(report, 8*words)
+	return s.words(0, 0, iov, 1, s.bytes(control), len(control), 0)
 }

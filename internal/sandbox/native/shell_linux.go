@@ -192,9 +192,7 @@ func (sh *shell) setup(plan *shellPlan) error {
 		fds, err = sh.connect(fds)
 	}
 	if err != nil {
-		for _, fd := range fds {
-			unix.Close(fd)
-		}
+		closeAll(fds)
 		return err
 	}
 	sh.group.resetPeak()

@@ -14,6 +14,7 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
 	"github.com/lambhq/lamb/internal/sandbox/live"
+	"github.com/lambhq/lamb/internal/sandbox/loopback"
 	"github.com/lambhq/lamb/internal/sandbox/output"
 )
 
@@ -34,7 +35,10 @@ type box struct {
 	outputs *output.Set
 }
 
-var _ sandbox.Sandbox = (*box)(nil)
+var (
+	_ sandbox.Sandbox = (*box)(nil)
+	_ sandbox.Dialer  = (*box)(nil)
+)
 
 func newBox(p *Provider, spec sandbox.Spec) *box {
 	return &box{provider: p, spec: spec, life: live.NewLife(spec.ID), outputs: output.NewSet(p.buffers)}
@@ -125,6 +129,15 @@ func (b *box) Kill(ctx context.Context) error {
 		}
 		return b.outputs.FinishWithin(ctx)
 	})
+}
+
+// Dial implements sandbox.Dialer: the sandbox's loopback is the host's.
+func (b *box) Dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	err = b.life.Beside(ctx, "dial into", func(ctx context.Context) (err error) {
+		conn, err = loopback.Dial(ctx, network, address)
+		return err
+	})
+	return conn, err
 }
 
 // Usage implements sandbox.Sandbox.

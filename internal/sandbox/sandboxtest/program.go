@@ -82,6 +82,8 @@ func (p *program) do(action string) error {
 		return p.hold(arg)
 	case "dial", "hear", "tell":
 		return p.talk(verb, arg)
+	case "serve":
+		return serve(arg)
 	case "barrier":
 		return p.barrier(arg)
 	case "alloc":
@@ -193,6 +195,30 @@ func (p *program) talk(verb, arg string) error {
 		return fmt.Errorf("heard %q", got)
 	}
 	return nil
+}
+
+// serve listens on the address in ADDRESS=NAME, prints "port N" and answers
+// every line of every connection by its name and the line.
+func serve(arg string) error {
+	address, name, _ := strings.Cut(arg, "=")
+	l, err := net.Listen("tcp4", address)
+	if err != nil {
+		return err
+	}
+	fmt.Println("port", l.Addr().(*net.TCPAddr).Port)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer conn.Close()
+			for lines := bufio.NewScanner(conn); lines.Scan(); {
+				// Whoever dialled tells when it is missing.
+				fmt.Fprintln(conn, name, lines.Text())
+			}
+		}()
+	}
 }
 
 // barrier prints, arg times, a line that it hears, and then tells it back.
