@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lambhq/lamb/internal/vfs"
 	"github.com/lambhq/lamb/internal/vfs/vfstest"
 )
 
@@ -57,6 +59,59 @@ func TestDiskFull(t *testing.T) {
 				t.Error("the first call failed and nothing was lost")
 			}
 		}
+	}
+}
+
+// stuck is a disk that, while it is full, writes a part and removes nothing.
+type stuck struct {
+	vfs.FS
+	full atomic.Bool
+}
+
+type stuckFile struct {
+	vfs.File
+	of *stuck
+}
+
+func (s *stuck) Append(name string) (vfs.File, error) {
+	f, err := s.FS.Append(name)
+	return stuckFile{f, s}, err
+}
+
+func (s *stuck) Remove(name string) error {
+	if s.full.Load() {
+		return syscall.EROFS
+	}
+	return s.FS.Remove(name)
+}
+
+func (f stuckFile) Write(p []byte) (int, error) {
+	if !f.of.full.Load() {
+		return f.File.Write(p)
+	}
+	n, _ := f.File.Write(p[:len(p)/2])
+	return n, syscall.ENOSPC
+}
+
+// TestTornBeginning: a file whose first write failed is not written again, even
+// when it could not be removed.
+func TestTornBeginning(t *testing.T) {
+	w := newWorld(t, Options{})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disk := &stuck{FS: w.fs}
+	w.opts.FS = disk
+	w.open()
+	disk.full.Store(true)
+	w.put("g", "s", "lost")
+	disk.full.Store(false)
+	w.put("g", "s", "after")
+	for range 2 {
+		if got := w.messages("g"); !cmp.Equal(got, []string{"after"}) {
+			t.Errorf("messages %q", got)
+		}
+		w.reopen()
 	}
 }
 

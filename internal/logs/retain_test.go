@@ -52,6 +52,21 @@ func TestAllBytes(t *testing.T) {
 	}
 }
 
+// TestDeletedStartsAreNotReused: a token of what was deleted must not lead into
+// what was written after it, in the same millisecond.
+func TestDeletedStartsAreNotReused(t *testing.T) {
+	w := newWorld(t, Options{MaxBytes: 64 << 10, SegmentBytes: 4 << 10})
+	w.put("g", "s", "deleted")
+	token := w.read(Query{Group: named("g")}).Forward
+	for i := 0; len(w.messages("g")) > 0; i++ {
+		w.put(fmt.Sprint("group", i), "s", "x")
+	}
+	w.put("g", "s", "new")
+	if got := texts(w.read(Query{Group: named("g"), Token: token})); !cmp.Equal(got, []string{"new"}) {
+		t.Errorf("from the token on: %q", got)
+	}
+}
+
 // TestAge: what is too old goes without anything being written, also what an
 // earlier run has left, and never early.
 func TestAge(t *testing.T) {
