@@ -3,8 +3,6 @@ package server
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/logs"
@@ -25,12 +23,6 @@ func (s *Server) openLogs() error {
 		return err
 	}
 	s.onClose(s.logs.Close)
-	s.registry.MustRegister(
-		gauge("lamb_log_bytes", "Bytes that the functions' logs take in the data folder.", func() float64 { return float64(s.logs.Stats().Bytes) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "lamb_log_lines_dropped_total", Help: "Functions' log lines that were not kept: the disk was slow, or failed.",
-		}, func() float64 { return float64(s.logs.Stats().Dropped) }),
-	)
 	return nil
 }
 

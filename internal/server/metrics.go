@@ -1,40 +1,82 @@
 package server
 
 import (
+	"sync"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lambhq/lamb/internal/invoke"
+	"github.com/lambhq/lamb/internal/logs"
 	"github.com/lambhq/lamb/internal/pool"
-	"github.com/lambhq/lamb/internal/sandbox"
 )
+
+// docs/metrics.md describes every metric; a test holds it to what is
+// registered here and in the gateway.
 
 // metrics are those of invocations and environments; the gateway has its own.
 type metrics struct {
-	invocations *prometheus.CounterVec
-	duration    prometheus.Histogram
+	byResult      map[string]prometheus.Counter
+	duration      prometheus.Histogram
+	init          prometheus.Histogram
+	responseBytes prometheus.Counter
+	functions     *functionMetrics
 }
 
-func newMetrics(r prometheus.Registerer, p *pool.Pool, sandboxes sandbox.Provider) *metrics {
+// The values of the label result; see invoke.Observation.
+var results = []string{"success", "error", "throttle", "fault"}
+
+// metricSources are where metrics come from that are read when they are asked
+// for.
+type metricSources struct {
+	Pool func() pool.Stats
+	// AvailableMemory is the host's, in bytes; it may fail where that is not
+	// known.
+	AvailableMemory func() (int64, error)
+	// ReservedMemory is the available memory, in bytes, under which nothing is
+	// started.
+	ReservedMemory int64
+	// ReadyShells counts native sandboxes that are prepared; nil without them.
+	ReadyShells func() int
+	// Logs are what is kept of the functions' logs; nil when nothing is.
+	Logs func() logs.Stats
+}
+
+func newMetrics(r prometheus.Registerer, from metricSources) *metrics {
+	invocations := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "lamb_invocations_total",
+		Help: "Invocations by result: success, error (the function's), throttle, fault (lamb's).",
+	}, []string{"result"})
 	m := &metrics{
-		invocations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lamb_invocations_total",
-			Help: "Invocations by result: success, error (the function's), throttle, fault (lamb's).",
-		}, []string{"result"}),
+		byResult: make(map[string]prometheus.Counter),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "lamb_invocation_duration_seconds",
-			Help:    "Time from admission to the answer, cold starts included.",
+			Help:    "Time from admission to the answer, cold starts included, of invocations that ran.",
 			Buckets: []float64{.0002, .0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900},
 		}),
+		init: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "lamb_init_duration_seconds",
+			Help:    "Time from the start of a runtime to its first request for an event, or to its failure, of environments that were started for an invocation.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+		responseBytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "lamb_response_bytes_total", Help: "Bytes of payload in the answers to invocations that ran.",
+		}),
+		functions: newFunctionMetrics(r),
 	}
-	r.MustRegister(m.invocations, m.duration,
-		gauge("lamb_environments_idle", "Execution environments that wait for an event.", func() float64 { return float64(p.Stats().Idle) }),
-		gauge("lamb_environments_busy", "Execution environments that initialise, run or finish an invocation.", func() float64 { return float64(p.Stats().Busy) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "lamb_environments_started_total", Help: "Execution environments ever started.",
-		}, func() float64 { return float64(p.Stats().Started) }),
-	)
-	if native, ok := sandboxes.(interface{ Ready() int }); ok {
-		r.MustRegister(gauge("lamb_shells_ready", "Native sandboxes prepared ahead that wait for a function.", func() float64 { return float64(native.Ready()) }))
+	for _, result := range results { // also those that have not occurred: a rate needs its zero
+		m.byResult[result] = invocations.WithLabelValues(result)
+	}
+	r.MustRegister(invocations, m.duration, m.init, m.responseBytes, newEnvironmentMetrics(from))
+	if from.ReadyShells != nil {
+		r.MustRegister(gauge("lamb_shells_ready", "Native sandboxes prepared ahead that wait for a function.", func() float64 { return float64(from.ReadyShells()) }))
+	}
+	if from.Logs != nil {
+		r.MustRegister(
+			gauge("lamb_log_bytes", "Bytes that the functions' logs take in the data folder.", func() float64 { return float64(from.Logs().Bytes) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{
+				Name: "lamb_log_lines_dropped_total", Help: "Functions' log lines that were not kept: the disk was slow, or failed.",
+			}, func() float64 { return float64(from.Logs().Dropped) }),
+		)
 	}
 	return m
 }
@@ -44,8 +86,83 @@ func gauge(name, help string, f func() float64) prometheus.Collector {
 }
 
 func (m *metrics) observe(o invoke.Observation) {
-	m.invocations.WithLabelValues(o.Result).Inc()
-	if o.Duration > 0 {
-		m.duration.Observe(o.Duration.Seconds())
+	m.byResult[o.Result].Inc()
+	m.functions.observe(o)
+	if o.Duration == 0 {
+		return
 	}
+	m.duration.Observe(o.Duration.Seconds())
+	m.responseBytes.Add(float64(o.ResponseBytes))
+	if o.Init > 0 {
+		m.init.Observe(o.Init.Seconds())
+	}
+}
+
+// maxFunctions bounds how many functions have metrics of their own: the first
+// that are invoked after the start. Every series costs memory here and in
+// whatever reads it, until lamb ends.
+const maxFunctions = 100
+
+// otherFunctions labels all further ones; it is no function's name.
+const otherFunctions = "(others)"
+
+// functionMetrics are few for each function: a histogram would be 20 series.
+type functionMetrics struct {
+	invocations *prometheus.CounterVec
+	seconds     *prometheus.CounterVec
+
+	known sync.Map // function name → *functionCounters
+
+	mu    sync.Mutex
+	names int // in known
+}
+
+// functionCounters are one function's, resolved once and not per invocation.
+type functionCounters struct {
+	byResult map[string]prometheus.Counter
+	seconds  prometheus.Counter
+}
+
+func newFunctionMetrics(r prometheus.Registerer) *functionMetrics {
+	f := &functionMetrics{
+		invocations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lamb_function_invocations_total",
+			Help: "Invocations by function name and result; the first 100 functions have a name, the others are (others).",
+		}, []string{"function", "result"}),
+		seconds: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lamb_function_duration_seconds_total",
+			Help: "Sum of the times from admission to the answer, by function name as above.",
+		}, []string{"function"}),
+	}
+	r.MustRegister(f.invocations, f.seconds)
+	return f
+}
+
+func (f *functionMetrics) observe(o invoke.Observation) {
+	c := f.counters(o.Function)
+	c.byResult[o.Result].Inc()
+	c.seconds.Add(o.Duration.Seconds())
+}
+
+func (f *functionMetrics) counters(name string) *functionCounters {
+	if c, ok := f.known.Load(name); ok {
+		return c.(*functionCounters)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.names == maxFunctions {
+		name = otherFunctions
+	}
+	if c, ok := f.known.Load(name); ok {
+		return c.(*functionCounters)
+	}
+	if name != otherFunctions {
+		f.names++
+	}
+	c := &functionCounters{byResult: make(map[string]prometheus.Counter), seconds: f.seconds.WithLabelValues(name)}
+	for _, result := range results {
+		c.byResult[result] = f.invocations.WithLabelValues(name, result)
+	}
+	f.known.Store(name, c)
+	return c
 }

@@ -221,10 +221,20 @@ func (s *Server) openExecution(context.Context) error {
 	})
 	stop := s.catalog.OnChange(func(c store.Change) { s.pool.Changed(c.Key, c.Version, c.New) })
 	s.onClose(func() error { stop(); return nil })
-	s.invoke = invoke.New(invoke.Config{
-		Catalog: s.catalog, Slots: s.pool, Observe: newMetrics(s.registry, s.pool, s.sandboxes).observe, Log: s.cfg.Log,
-	})
+	s.invoke = invoke.New(invoke.Config{Catalog: s.catalog, Slots: s.pool, Observe: s.metrics().observe, Log: s.cfg.Log})
 	return nil
+}
+
+// metrics registers what is told of invocations and environments.
+func (s *Server) metrics() *metrics {
+	from := metricSources{Pool: s.pool.Stats, AvailableMemory: availableMemory, ReservedMemory: s.cfg.MemoryReserve}
+	if native, ok := s.sandboxes.(interface{ Ready() int }); ok {
+		from.ReadyShells = native.Ready
+	}
+	if s.logs != nil {
+		from.Logs = s.logs.Stats
+	}
+	return newMetrics(s.registry, from)
 }
 
 // openFrontDoor opens the API.

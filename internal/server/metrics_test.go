@@ -1,0 +1,165 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/control"
+	"github.com/lambhq/lamb/internal/gateway"
+	"github.com/lambhq/lamb/internal/invoke"
+	"github.com/lambhq/lamb/internal/logs"
+	"github.com/lambhq/lamb/internal/pool"
+)
+
+// TestMetricsDocument compares the tables of docs/metrics.md with what is
+// registered, all of which has to have been seen once.
+func TestMetricsDocument(t *testing.T) {
+	r := prometheus.NewRegistry()
+	m := newMetrics(r, metricSources{
+		Pool:            func() pool.Stats { return pool.Stats{} },
+		AvailableMemory: func() (int64, error) { return 1, nil },
+		ReadyShells:     func() int { return 1 },
+		Logs:            func() logs.Stats { return logs.Stats{} },
+	})
+	m.observe(invoke.Observation{Function: "f", Result: "success", Duration: 1})
+	g, err := gateway.New(gateway.Config{
+		Service: control.New(control.Config{}), Keyring: &auth.Keyring{}, Account: "000000000000", Registry: r,
+		Ready: func() bool { return true }, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "http://localhost/2015-03-31/functions", nil))
+
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, f := range families {
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		row := fmt.Sprintf("| `%s` | %s | %s | %s |", f.GetName(), strings.ToLower(f.GetType().String()), strings.Join(labels, ", "), f.GetHelp())
+		want = append(want, strings.ReplaceAll(row, "|  |", "| |"))
+	}
+	if n := described(r); n != len(want) {
+		t.Fatalf("%d metrics are registered and %d seen: the test has to make the others occur", n, len(want))
+	}
+	document, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(string(document)) {
+		if strings.HasPrefix(line, "| `") {
+			got = append(got, strings.TrimSpace(line))
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/metrics.md (-registered +document):\n%s", diff)
+	}
+}
+
+// described counts the metrics of a registry, be it that they have no series.
+func described(r *prometheus.Registry) (n int) {
+	ch := make(chan *prometheus.Desc)
+	go func() {
+		defer close(ch)
+		r.Describe(ch)
+	}()
+	for range ch {
+		n++
+	}
+	return n
+}
+
+// series is a registry's counters and gauges, and the counts of its
+// histograms, by name and label values.
+func series(t *testing.T, r *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]float64)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			key := f.GetName()
+			for _, l := range m.GetLabel() {
+				key += " " + l.GetValue()
+			}
+			all[key] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return all
+}
+
+func TestObserve(t *testing.T) {
+	r := prometheus.NewRegistry()
+	m := newMetrics(r, metricSources{
+		Pool:            func() pool.Stats { return pool.Stats{Starting: 1, Busy: 2, Idle: 3, Started: 9, MemoryMB: 640} },
+		AvailableMemory: func() (int64, error) { return 0, errors.New("not known") },
+		ReservedMemory:  77,
+	})
+	for _, o := range []invoke.Observation{
+		{Function: "f", Result: "success", Duration: 2 * time.Second, Init: time.Second, ResponseBytes: 10},
+		{Function: "f", Result: "success", Duration: time.Second, ResponseBytes: 5},
+		{Function: "g", Result: "error", Duration: time.Second, ResponseBytes: 1},
+		{Function: "g", Result: "throttle"},
+	} {
+		m.observe(o)
+	}
+	want := map[string]float64{
+		"lamb_invocations_total success": 2, "lamb_invocations_total error": 1,
+		"lamb_invocations_total throttle": 1, "lamb_invocations_total fault": 0,
+		"lamb_invocation_duration_seconds": 3, "lamb_init_duration_seconds": 1, "lamb_response_bytes_total": 16,
+		"lamb_function_invocations_total f success": 2, "lamb_function_invocations_total f error": 0,
+		"lamb_function_invocations_total f throttle": 0, "lamb_function_invocations_total f fault": 0,
+		"lamb_function_invocations_total g success": 0, "lamb_function_invocations_total g error": 1,
+		"lamb_function_invocations_total g throttle": 1, "lamb_function_invocations_total g fault": 0,
+		"lamb_function_duration_seconds_total f": 3, "lamb_function_duration_seconds_total g": 1,
+		"lamb_environments_starting": 1, "lamb_environments_busy": 2, "lamb_environments_idle": 3,
+		"lamb_environments_started_total": 9, "lamb_environments_memory_bytes": 640 << 20, "lamb_memory_reserve_bytes": 77,
+	}
+	if diff := cmp.Diff(want, series(t, r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestFunctionsAreBounded: however many functions there are, the series are
+// few, and none is lost.
+func TestFunctionsAreBounded(t *testing.T) {
+	r := prometheus.NewRegistry()
+	f := newFunctionMetrics(r)
+	const functions = maxFunctions + 50
+	for range 2 {
+		for i := range functions {
+			f.observe(invoke.Observation{Function: fmt.Sprint("f", i), Result: "success"})
+		}
+	}
+	all := series(t, r)
+	if want := (maxFunctions + 1) * (len(results) + 1); len(all) != want {
+		t.Errorf("%d series, want %d", len(all), want)
+	}
+	first, last := fmt.Sprintf("lamb_function_invocations_total f%d success", maxFunctions-1), fmt.Sprintf("lamb_function_invocations_total %s success", otherFunctions)
+	if all[first] != 2 || all[last] != 100 {
+		t.Errorf("of the last with a name %v, of the others %v", all[first], all[last])
+	}
+}
