@@ -162,6 +162,8 @@ func (s *suite) dialFrozen(t *testing.T) {
 		if err := k.Freeze(k.ctx); err != nil {
 			t.Fatal(err)
 		}
+		var waiting sync.WaitGroup
+		waiting.Go(func() { k.mustReach(port, "a") }) // begins before the others end
 		for range 3 {
 			ctx, cancel := context.WithTimeout(k.ctx, 10*time.Millisecond)
 			conn, err := k.dialInto(ctx, port)
@@ -172,8 +174,6 @@ func (s *suite) dialFrozen(t *testing.T) {
 				t.Errorf("dial into a frozen sandbox: %v", err)
 			}
 		}
-		var waiting sync.WaitGroup
-		waiting.Go(func() { k.mustReach(port, "a") })
 		if err := k.Thaw(k.ctx); err != nil {
 			t.Fatal(err)
 		}
