@@ -63,15 +63,17 @@ type Server struct {
 	artifacts *artifact.Store
 	catalog   *catalog.Catalog
 	sandboxes sandbox.Provider
-	runtimes  *runtimes.Resolver
-	console   *console
-	logs      *logs.Store // nil: no lines are kept
-	control   *control.Control
-	pool      *pool.Pool
-	invoke    *invoke.Service
-	links     *auth.Links
-	keyring   *auth.Keyring
-	registry  *prometheus.Registry
+	// awaitSandboxes waits for what beginSandboxes began.
+	awaitSandboxes func() (sandbox.Provider, error)
+	runtimes       *runtimes.Resolver
+	console        *console
+	logs           *logs.Store // nil: no lines are kept
+	control        *control.Control
+	pool           *pool.Pool
+	invoke         *invoke.Service
+	links          *auth.Links
+	keyring        *auth.Keyring
+	registry       *prometheus.Registry
 
 	// undo closes what has been opened, in reverse order; the context ends
 	// when invocations in flight have had their time.
@@ -87,7 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, served: make(chan error, 3), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
-	for _, open := range []func(context.Context) error{s.listen, s.openState, s.openExecution, s.openFrontDoor} {
+	for _, open := range []func(context.Context) error{s.listen, s.openDir, s.beginSandboxes, s.openState, s.openExecution, s.openFrontDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close(context.Background()))
 		}
@@ -125,12 +127,17 @@ func (s *Server) listen(ctx context.Context) error {
 	return nil
 }
 
-// openState opens what lasts: folder, records, code, and their snapshots.
-func (s *Server) openState(ctx context.Context) (err error) {
+// openDir opens the folder of all that lasts.
+func (s *Server) openDir(context.Context) (err error) {
 	if s.dir, err = openDir(s.cfg); err != nil {
 		return err
 	}
 	s.onClose(s.dir.Close)
+	return nil
+}
+
+// openState opens what lasts: records, code, and their snapshots.
+func (s *Server) openState(ctx context.Context) (err error) {
 	if s.db, err = store.Open(ctx, store.Options{Path: s.dir.State(), Log: s.cfg.Log}); err != nil {
 		return err
 	}
@@ -169,24 +176,45 @@ func openDir(cfg Config) (*datadir.Dir, error) {
 	return datadir.Open(path, opts)
 }
 
-// openExecution opens what runs functions.
-func (s *Server) openExecution(context.Context) error {
+// beginSandboxes opens the sandboxes in the background: they are tried on this
+// host, which takes about as long as opening the records does.
+func (s *Server) beginSandboxes(context.Context) error {
 	ports, err := s.cfg.hostPorts()
 	if err != nil {
 		return err
 	}
 	s.inside = newInsideListener()
 	s.onClose(s.inside.Close)
-	s.sandboxes, err = OpenSandboxes(SandboxConfig{
+	cfg := SandboxConfig{
 		Kind: s.cfg.Sandbox, WorkDir: s.dir.Sandboxes(), Stores: append(interpreterStores(), s.dir.Cache()),
 		Network: s.cfg.Network, Policy: relay.Policy{HostPorts: ports, LambdaPort: uint16(s.port())},
 		Shells:    max(0, s.cfg.Shells),
 		LambdaAPI: s.inside.dial, Log: s.cfg.Log,
+	}
+	open := make(chan struct{})
+	var provider sandbox.Provider
+	go func() {
+		defer close(open)
+		provider, err = OpenSandboxes(cfg)
+	}()
+	s.awaitSandboxes = func() (sandbox.Provider, error) {
+		<-open
+		return provider, err
+	}
+	s.onClose(func() error {
+		if p, err := s.awaitSandboxes(); err == nil {
+			return p.Close()
+		}
+		return nil // Start has said it, or ends for another reason
 	})
-	if err != nil {
+	return nil
+}
+
+// openExecution opens what runs functions.
+func (s *Server) openExecution(context.Context) (err error) {
+	if s.sandboxes, err = s.awaitSandboxes(); err != nil {
 		return err
 	}
-	s.onClose(s.sandboxes.Close)
 	if err := s.cfg.checkIsolation(s.sandboxes.Fingerprint()); err != nil {
 		return err
 	}

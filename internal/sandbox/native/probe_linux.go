@@ -49,9 +49,16 @@ func (p *Provider) tryOnce() error {
 	if err == nil {
 		err = b.tryProgram(ctx)
 	}
-	if err = errors.Join(err, b.Close()); err == nil {
+	if err == nil {
+		// What it has shown, it has shown: nobody waits for its removal.
+		p.trials.Go(func() {
+			if err := b.Close(); err != nil {
+				p.log.Warn("the sandbox of the trial was not removed whole", "error", err)
+			}
+		})
 		return nil
 	}
+	err = errors.Join(err, b.Close())
 	return &Unavailable{Step: err.Error(), Hint: hint(err, p.rootless, kernelSetting), Err: err}
 }
 

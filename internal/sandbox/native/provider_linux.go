@@ -54,7 +54,8 @@ type Provider struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	boxes live.Set[*Box]
+	boxes  live.Set[*Box]
+	trials sync.WaitGroup // that are being removed
 }
 
 var _ sandbox.Provider = (*Provider)(nil)
@@ -179,6 +180,7 @@ func (p *Provider) Close() error {
 
 func (p *Provider) close() error {
 	errs := []error{p.boxes.Close(), p.pool.close()}
+	p.trials.Wait()
 	if p.relay != nil {
 		errs = append(errs, p.relay.Close())
 	}
