@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,9 +27,20 @@ type disks struct {
 	mkfs    string   // the program that formats
 	control *os.File // /dev/loop-control
 
+	// spares are attached disks of spareMB, made ahead: a start that finds no
+	// shell need not wait for one. wake has an element when some are missing.
+	spareMB int
+	spares  chan *os.File
+	wake    chan struct{}
+	stop    chan struct{} // closed by close
+	filling sync.WaitGroup
+
 	mu      sync.Mutex          // guards what follows; held while a size is formatted
 	formats map[int]*diskFormat // by MB
 }
+
+// maxSpares is how many disks are kept ahead.
+const maxSpares = 8
 
 // diskFormat is a freshly formatted file system: all of it that is not zero.
 // To write that is much faster than to format again.
@@ -52,8 +64,9 @@ const maxFormatted = 16 << 20
 // everything twice, and what is in /tmp need not survive anything.
 const diskFeatures = "^has_journal,^resize_inode,^metadata_csum,uninit_bg"
 
-// openDisks finds what the host has for disks.
-func openDisks(dir string) (*disks, error) {
+// openDisks finds what the host has for disks; those of spareMB are made ahead
+// once fill has been called.
+func openDisks(dir string, spareMB int) (*disks, error) {
 	mkfs, err := findMkfs()
 	if err != nil {
 		return nil, err
@@ -62,7 +75,56 @@ func openDisks(dir string) (*disks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &disks{dir: dir, mkfs: mkfs, control: control, formats: map[int]*diskFormat{}}, nil
+	return &disks{
+		dir: dir, mkfs: mkfs, control: control, formats: map[int]*diskFormat{},
+		spareMB: spareMB, spares: make(chan *os.File, maxSpares),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	}, nil
+}
+
+// fill begins to keep spare disks, until close.
+func (d *disks) fill(log *slog.Logger) {
+	if d.spareMB == 0 {
+		return
+	}
+	d.poke()
+	d.filling.Go(func() {
+		for {
+			select {
+			case <-d.stop:
+				return
+			case <-d.wake:
+			}
+			if err := d.refill(); err != nil {
+				log.Warn("a disk for /tmp could not be made ahead", "error", err)
+			}
+		}
+	})
+}
+
+// refill makes the spare disks that are missing. Only the filling goroutine
+// adds any, so there is room.
+func (d *disks) refill() error {
+	for len(d.spares) < cap(d.spares) {
+		select {
+		case <-d.stop:
+			return nil
+		default:
+		}
+		device, err := d.attachNew(d.spareMB)
+		if err != nil {
+			return err // the next one that is taken asks again
+		}
+		d.spares <- device
+	}
+	return nil
+}
+
+func (d *disks) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
 }
 
 // errNoMkfs: the program that formats is not there.
@@ -78,11 +140,38 @@ func findMkfs() (string, error) {
 	return "", errNoMkfs
 }
 
-func (d *disks) close() error { return d.control.Close() }
+func (d *disks) close() error {
+	close(d.stop)
+	d.filling.Wait()
+	errs := []error{d.control.Close()}
+	for {
+		select {
+		case device := <-d.spares:
+			errs = append(errs, device.Close())
+			continue
+		default:
+		}
+		return errors.Join(errs...)
+	}
+}
 
-// make attaches a new disk with room for that many MB. It lasts as long as
-// the file is open or the disk is mounted. The path is the block device's.
+// make returns an attached, empty disk with room for that many MB. It lasts as
+// long as the file is open or the disk is mounted. The file's name is the
+// block device's.
 func (d *disks) make(mb int) (device *os.File, err error) {
+	if mb == d.spareMB {
+		select {
+		case device = <-d.spares:
+			d.poke()
+			return device, nil
+		default:
+		}
+	}
+	return d.attachNew(mb)
+}
+
+// attachNew makes a disk.
+func (d *disks) attachNew(mb int) (device *os.File, err error) {
 	format, err := d.format(mb)
 	if err != nil {
 		return nil, err

@@ -83,6 +83,9 @@ func New(cfg Config) (*Provider, error) {
 	if err := p.open(cfg); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	if p.disks != nil {
+		p.disks.fill(p.log)
+	}
 	p.pool.start()
 	return p, nil
 }
@@ -115,7 +118,7 @@ func (p *Provider) open(cfg Config) error {
 	p.groups = openGroups(name)
 	p.spawner = newSpawner(min(4, runtime.NumCPU()))
 	if !p.rootless {
-		p.disks, p.noDisks = openDisks(p.shellDir())
+		p.disks, p.noDisks = openDisks(p.shellDir(), cfg.TmpMB)
 	}
 	if err := p.openNetwork(cfg); err != nil {
 		return err
