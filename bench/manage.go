@@ -86,7 +86,7 @@ func (l *lamb) create(ctx context.Context, s spec) error {
 	err := l.call(ctx, http.MethodPost, functionsPath, map[string]any{
 		"FunctionName": s.name, "Runtime": s.runtime, "Handler": s.handler, "MemorySize": s.memoryMB, "Timeout": 60,
 		"Environment": map[string]any{"Variables": quiet},
-		"Role": "arn:aws:iam::000000000000:role/bench", "Architectures": []string{architecture}, "Code": map[string]any{"ZipFile": s.zip},
+		"Role":        "arn:aws:iam::000000000000:role/bench", "Architectures": []string{architecture}, "Code": map[string]any{"ZipFile": s.zip},
 	}, nil)
 	if err != nil {
 		return err
