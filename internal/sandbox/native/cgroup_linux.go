@@ -176,10 +176,32 @@ func (g *group) fd() (int, bool) {
 func (g *group) join(pid int) error {
 	for _, dir := range g.v1 {
 		if err := writeGroup(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
+			return fmt.Errorf("enter its control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// enter moves the calling thread into the groups of version 1; its children
+// are born there. The kernel moves a thread that moves itself at once.
+func (g *group) enter() error {
+	for _, dir := range g.v1 {
+		if err := writeGroup(dir, "tasks", "0"); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// leave moves the calling thread back into lamb's own groups.
+func (g *group) leave() error {
+	var errs []error
+	for _, dir := range g.of.v1 {
+		if err := writeGroup(filepath.Dir(dir), "tasks", "0"); err != nil {
+			errs = append(errs, fmt.Errorf("leave a control group: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // limit sets what a spec asks for.

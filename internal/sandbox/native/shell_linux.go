@@ -164,14 +164,8 @@ func (sh *shell) spawn() error {
 	// descriptor that it does not pass on.
 	sh.pid, err = p.spawner.start(imagePath, &syscall.ProcAttr{
 		Dir: "/", Env: []string{}, Files: []uintptr{null, null, null, theirs.Fd(), p.image.file.Fd()}, Sys: sys,
-	})
-	if err != nil {
-		return err
-	}
-	if err := sh.group.join(sh.pid); err != nil {
-		return fmt.Errorf("enter its control group: %w", err)
-	}
-	return nil
+	}, sh.group)
+	return err
 }
 
 // setup runs the first script and takes what it hands over.

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync"
@@ -22,6 +23,7 @@ type spawner struct {
 type spawnRequest struct {
 	path   string
 	attr   *syscall.ProcAttr
+	group  *group
 	answer chan<- spawned
 }
 
@@ -42,26 +44,33 @@ func (s *spawner) run() {
 	// Never unlocked: the thread ends with the goroutine.
 	runtime.LockOSThread()
 	for r := range s.requests {
+		// In the child's groups while it is born: to move it there afterwards
+		// would wait for every CPU of the host, tens of milliseconds.
+		entered := r.group.enter()
 		pid, err := syscall.ForkExec(r.path, []string{"lamb-sandbox"}, r.attr)
-		r.answer <- spawned{pid, err}
+		if err != nil {
+			err = os.NewSyscallError("start process 1", err)
+		} else if entered != nil {
+			err = r.group.join(pid)
+		}
+		// What cannot be left now is left with the next start, if not before.
+		r.answer <- spawned{pid, errors.Join(err, r.group.leave())}
 	}
 }
 
-// start starts a program.
-func (s *spawner) start(path string, attr *syscall.ProcAttr) (int, error) {
+// start starts a program in a group. The process may be there also when there
+// is an error.
+func (s *spawner) start(path string, attr *syscall.ProcAttr, g *group) (int, error) {
 	answer := make(chan spawned, 1)
 	s.mu.RLock()
 	if s.closed {
 		s.mu.RUnlock()
 		return 0, sandbox.ErrClosed
 	}
-	s.requests <- spawnRequest{path, attr, answer}
+	s.requests <- spawnRequest{path, attr, g, answer}
 	s.mu.RUnlock()
 	r := <-answer
-	if r.err != nil {
-		return 0, os.NewSyscallError("start process 1", r.err)
-	}
-	return r.pid, nil
+	return r.pid, r.err
 }
 
 // close ends the threads, and with them what they have started.
