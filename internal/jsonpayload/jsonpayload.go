@@ -5,50 +5,10 @@
 // the speed of encoding/json.Valid, against which it is fuzzed.
 package jsonpayload
 
-import (
-	"fmt"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // maxDepth bounds nesting, as Jackson does.
 const maxDepth = 1000
-
-// SyntaxError says what is wrong with a payload and where.
-type SyntaxError struct {
-	Reason string
-	// Offset is the number of bytes read when the error was seen.
-	Offset int
-	source []byte
-}
-
-// Error is Jackson's text, with line and column.
-func (e *SyntaxError) Error() string {
-	line, column := position(e.source, e.Offset)
-	return fmt.Sprintf("%s\n at [Source: (byte[])%s; line: %d, column: %d]", e.Reason, excerpt(e.source), line, column)
-}
-
-// excerptSize is how much of the source Jackson shows.
-const excerptSize = 500
-
-func excerpt(src []byte) string {
-	if len(src) <= excerptSize {
-		return `"` + string(src) + `"`
-	}
-	return fmt.Sprintf(`"%s"[truncated %d bytes]`, src[:excerptSize], len(src)-excerptSize)
-}
-
-// position counts from 1; the column is that of the byte after the last read.
-func position(src []byte, offset int) (line, column int) {
-	line, start := 1, 0
-	for i, c := range src[:min(offset, len(src))] {
-		if c == '\n' {
-			line, start = line+1, i+1
-		}
-	}
-	return line, offset - start + 1
-}
-
-const values = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
 
 // Check returns nil if src is one JSON value in UTF-8, with white space
 // around it, and otherwise a *SyntaxError.
@@ -57,7 +17,8 @@ func Check(src []byte) error {
 	if err := s.document(); err != nil {
 		return err
 	}
-	if !utf8.Valid(src) {
+	// Bytes beyond ASCII stand in strings only, where they were noticed.
+	if s.seen&highBits != 0 && !utf8.Valid(src) {
 		i := 0
 		for i < len(src) {
 			r, n := utf8.DecodeRune(src[i:])
@@ -73,294 +34,242 @@ func Check(src []byte) error {
 
 type scanner struct {
 	src []byte
-	pos int
-	// open holds the open objects ('{') and arrays ('[').
-	open  []byte
-	space [64]byte // open's first storage
+	// seen is the union of the words that strings were read by: whether
+	// any byte may be beyond ASCII.
+	seen uint64
 }
 
-func (s *scanner) fail(offset int, format string, args ...any) error {
-	return &SyntaxError{Reason: fmt.Sprintf(format, args...), Offset: offset, source: s.src}
-}
-
-// document is a value and nothing after it.
+// document is a value and nothing after it. The methods that it calls take the
+// place where something begins and return the one after its end.
 func (s *scanner) document() error {
-	s.open = s.space[:0]
+	src, i := s.src, 0
+	open := make([]byte, 0, 64) // the open objects ('{') and arrays ('[')
+	inside := byte(0)           // the last of them
+	var err error
 	for {
-		done, err := s.value()
+		if inside == '{' {
+			if i, err = s.key(i, open); err != nil {
+				return err
+			}
+		}
+		if i = skipSpace(src, i); i >= len(src) {
+			return s.endOfInput(open)
+		}
+		switch c := src[i]; {
+		case c == '"':
+			i, err = s.str(i)
+		case c == '{' || c == '[':
+			if len(open) >= maxDepth {
+				return s.fail(i+1, "Document nesting depth (%d) exceeds the maximum allowed (%d)", maxDepth+1, maxDepth)
+			}
+			open, inside = append(open, c), c
+			if i = skipSpace(src, i+1); i >= len(src) || src[i] != closing(c) {
+				continue
+			}
+		case c == '-' || isDigit(c):
+			i, err = s.number(i, len(open) == 0)
+		default:
+			i, err = s.literal(i)
+		}
 		if err != nil {
 			return err
 		}
-		if done {
-			break
+		// A value is complete: close what ends here, up to a comma.
+		for {
+			i = skipSpace(src, i)
+			if len(open) == 0 {
+				return s.end(i)
+			}
+			if i >= len(src) {
+				return s.endOfInput(open)
+			}
+			if c := src[i]; c == ',' {
+				i++
+				break
+			} else if c != closing(inside) {
+				return s.noComma(i, inside)
+			}
+			i++
+			if open, inside = open[:len(open)-1], 0; len(open) > 0 {
+				inside = open[len(open)-1]
+			}
 		}
 	}
-	s.skipSpace()
-	if s.pos < len(s.src) {
-		return s.unexpected("expected end of content")
+}
+
+// closing is the other bracket of one that opens.
+func closing(open byte) byte { return open + 2 }
+
+// end accepts the end of the input.
+func (s *scanner) end(i int) error {
+	if i < len(s.src) {
+		return s.unexpected(i, "expected end of content")
 	}
 	return nil
-}
-
-// value reads a scalar, or opens a container; after a complete value it closes
-// and continues containers up to where the next value must stand. It reports
-// true when the outermost value is complete.
-func (s *scanner) value() (bool, error) {
-	s.skipSpace()
-	if s.pos >= len(s.src) {
-		return false, s.endOfInput()
-	}
-	switch c := s.src[s.pos]; {
-	case c == '{' || c == '[':
-		return s.container(c)
-	case c == '"':
-		if err := s.str(); err != nil {
-			return false, err
-		}
-	case c == '-' || c >= '0' && c <= '9':
-		if err := s.number(); err != nil {
-			return false, err
-		}
-	default:
-		if err := s.literal(); err != nil {
-			return false, err
-		}
-	}
-	return s.afterValue()
-}
-
-func (s *scanner) container(c byte) (bool, error) {
-	if len(s.open) >= maxDepth {
-		return false, s.fail(s.pos+1, "Document nesting depth (%d) exceeds the maximum allowed (%d)", maxDepth+1, maxDepth)
-	}
-	s.open = append(s.open, c)
-	s.pos++
-	s.skipSpace()
-	if s.pos >= len(s.src) {
-		return false, s.endOfInput()
-	}
-	if s.src[s.pos] == c+2 { // '{'+2 is '}', '['+2 is ']'
-		s.pos++
-		s.open = s.open[:len(s.open)-1]
-		return s.afterValue()
-	}
-	if c == '{' {
-		return false, s.key()
-	}
-	return false, nil
 }
 
 // key reads a field name and its colon.
-func (s *scanner) key() error {
-	s.skipSpace()
-	if s.pos >= len(s.src) {
-		return s.endOfInput()
+func (s *scanner) key(i int, open []byte) (int, error) {
+	if i = skipSpace(s.src, i); i >= len(s.src) {
+		return 0, s.endOfInput(open)
 	}
-	if s.src[s.pos] != '"' {
-		return s.unexpected("was expecting double-quote to start field name")
+	if s.src[i] != '"' {
+		return 0, s.unexpected(i, "was expecting double-quote to start field name")
 	}
-	if err := s.str(); err != nil {
-		return err
+	i, err := s.str(i)
+	if err != nil {
+		return 0, err
 	}
-	s.skipSpace()
-	if s.pos >= len(s.src) {
-		return s.endOfInput()
+	if i = skipSpace(s.src, i); i >= len(s.src) {
+		return 0, s.endOfInput(open)
 	}
-	if s.src[s.pos] != ':' {
-		return s.unexpected("was expecting a colon to separate field name and value")
+	if s.src[i] != ':' {
+		return 0, s.unexpected(i, "was expecting a colon to separate field name and value")
 	}
-	s.pos++
-	return nil
+	return i + 1, nil
 }
 
-// afterValue closes what ends here and stops where the next value begins.
-func (s *scanner) afterValue() (bool, error) {
-	for len(s.open) > 0 {
-		s.skipSpace()
-		if s.pos >= len(s.src) {
-			return false, s.endOfInput()
-		}
-		inside := s.open[len(s.open)-1]
-		switch s.src[s.pos] {
-		case inside + 2:
-			s.pos++
-			s.open = s.open[:len(s.open)-1]
-		case ',':
-			s.pos++
-			if inside == '{' {
-				return false, s.key()
-			}
-			return false, nil
-		default:
-			if inside == '{' {
-				return false, s.unexpected("was expecting comma to separate Object entries")
-			}
-			return false, s.unexpected("was expecting comma to separate Array entries")
-		}
-	}
-	return true, nil
-}
-
-func (s *scanner) skipSpace() {
-	for s.pos < len(s.src) {
-		switch s.src[s.pos] {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
-			return
-		}
-	}
-}
-
-// plain marks the bytes that stand for themselves in a string.
-var plain = func() (t [256]bool) {
-	for i := range t {
-		t[i] = i >= 0x20 && i != '"' && i != '\\'
-	}
-	return t
-}()
-
-func (s *scanner) str() error {
-	src, i := s.src, s.pos+1
-	for {
-		for i+8 <= len(src) && plain[src[i]] && plain[src[i+1]] && plain[src[i+2]] && plain[src[i+3]] &&
-			plain[src[i+4]] && plain[src[i+5]] && plain[src[i+6]] && plain[src[i+7]] {
+// str reads a string, by words of eight bytes while there are so many.
+func (s *scanner) str(i int) (int, error) {
+	src, seen := s.src, uint64(0)
+	for i++; i+8 <= len(src); {
+		word := load(src, i)
+		seen |= word
+		special := specials(word)
+		if special == 0 {
 			i += 8
+			continue
 		}
-		for i < len(src) && plain[src[i]] {
-			i++
-		}
-		if i >= len(src) {
-			return s.fail(i, "Unexpected end-of-input in VALUE_STRING")
-		}
-		switch c := src[i]; c {
-		case '"':
-			s.pos = i + 1
-			return nil
-		case '\\':
-			n, err := s.escape(i)
-			if err != nil {
-				return err
+		i += firstByte(special)
+		if src[i] != '"' {
+			var err error
+			if i, err = s.escapes(i); err != nil {
+				return 0, err
 			}
-			i += n
+			if i >= len(src) || src[i] != '"' {
+				continue
+			}
+		}
+		s.seen |= seen
+		return i + 1, nil
+	}
+	s.seen |= seen
+	return s.strEnd(i)
+}
+
+// strEnd reads on in a string that comes near the end of the input.
+func (s *scanner) strEnd(i int) (int, error) {
+	for i < len(s.src) {
+		switch c := s.src[i]; {
+		case c == '"':
+			return i + 1, nil
+		case isSpecial(c):
+			var err error
+			if i, err = s.escapes(i); err != nil {
+				return 0, err
+			}
 		default:
-			return s.fail(i+1, "Illegal unquoted character ((CTRL-CHAR, code %d)): has to be escaped using backslash to be included in string value", c)
-		}
-	}
-}
-
-// escape returns the length of the escape sequence at i.
-func (s *scanner) escape(i int) (int, error) {
-	if i+1 >= len(s.src) {
-		return 0, s.fail(i+1, "Unexpected end-of-input in character escape sequence")
-	}
-	switch c := s.src[i+1]; c {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2, nil
-	case 'u':
-		for k := i + 2; k < i+6; k++ {
-			if k >= len(s.src) {
-				return 0, s.fail(k, "Unexpected end-of-input in character escape sequence")
-			}
-			if h := s.src[k]; !(h >= '0' && h <= '9' || h|0x20 >= 'a' && h|0x20 <= 'f') {
-				return 0, s.fail(k+1, "Unexpected character (%s): expected a hex-digit for character escape sequence", show(s.src[k:]))
-			}
-		}
-		return 6, nil
-	default:
-		return 0, s.fail(i+2, "Unrecognized character escape %s", show(s.src[i+1:]))
-	}
-}
-
-func (s *scanner) number() error {
-	i := s.pos
-	if s.src[i] == '-' {
-		i++
-	}
-	digits := func() bool {
-		start := i
-		for i < len(s.src) && s.src[i] >= '0' && s.src[i] <= '9' {
+			s.seen |= uint64(c)
 			i++
 		}
-		return i > start
 	}
-	first := i
-	if !digits() {
-		return s.badNumber(i, "expected digit (0-9) to follow minus sign, for valid numeric value")
-	}
-	if s.src[first] == '0' && i > first+1 {
-		return s.fail(first+2, "Invalid numeric value: Leading zeroes not allowed")
-	}
-	if i < len(s.src) && s.src[i] == '.' {
-		i++
-		if !digits() {
-			return s.badNumber(i, "Decimal point not followed by a digit")
-		}
-	}
-	if i < len(s.src) && s.src[i]|0x20 == 'e' {
-		i++
-		if i < len(s.src) && (s.src[i] == '+' || s.src[i] == '-') {
-			i++
-		}
-		if !digits() {
-			return s.badNumber(i, "Exponent indicator not followed by a digit")
-		}
-	}
-	s.pos = i
-	if i < len(s.src) && isWord(s.src[i]) && len(s.open) == 0 {
-		return s.unexpected("Expected space separating root-level values")
-	}
-	return nil
+	return 0, s.fail(i, "Unexpected end-of-input in VALUE_STRING")
 }
 
-func (s *scanner) badNumber(i int, why string) error {
-	if i >= len(s.src) {
-		return s.fail(i, "Unexpected end-of-input within/between value")
+// escapes reads the escape sequences that follow each other from i on. It
+// refuses what else ends a run of plain bytes: control characters.
+func (s *scanner) escapes(i int) (int, error) {
+	src := s.src
+	if c := src[i]; c != '\\' {
+		return 0, s.fail(i+1, "Illegal unquoted character ((CTRL-CHAR, code %d)): has to be escaped using backslash to be included in string value", c)
 	}
-	return s.fail(i+1, "Unexpected character (%s) in numeric value: %s", show(s.src[i:]), why)
+	for i < len(src) && src[i] == '\\' {
+		switch {
+		case i+1 >= len(src):
+			return 0, s.fail(i+1, "Unexpected end-of-input in character escape sequence")
+		case escapable[src[i+1]]:
+			i += 2
+		case src[i+1] != 'u':
+			return 0, s.fail(i+2, "Unrecognized character escape %s", show(src[i+1:]))
+		default:
+			n := hexDigits(src[i+2 : min(i+6, len(src))])
+			if i += 2 + n; n < 4 {
+				return 0, s.badEscape(i)
+			}
+		}
+	}
+	return i, nil
+}
+
+// escapable is what makes an escape sequence with a backslash alone.
+var escapable = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
+
+// hexDigits is the number of hexadecimal digits that b begins with.
+func hexDigits(b []byte) int {
+	n := 0
+	for n < len(b) && (isDigit(b[n]) || b[n]|0x20 >= 'a' && b[n]|0x20 <= 'f') {
+		n++
+	}
+	return n
+}
+
+// number reads a number; root says that it is the whole document.
+func (s *scanner) number(first int, root bool) (int, error) {
+	src := s.src
+	if src[first] == '-' {
+		first++
+	}
+	i := skipDigits(src, first)
+	if i == first {
+		return 0, s.badNumber(i, "expected digit (0-9) to follow minus sign, for valid numeric value")
+	}
+	if src[first] == '0' && i > first+1 {
+		return 0, s.fail(first+2, "Invalid numeric value: Leading zeroes not allowed")
+	}
+	if i < len(src) && src[i] == '.' {
+		start := i + 1
+		if i = skipDigits(src, start); i == start {
+			return 0, s.badNumber(i, "Decimal point not followed by a digit")
+		}
+	}
+	if i < len(src) && src[i]|0x20 == 'e' {
+		start := i + 1
+		if start < len(src) && (src[start] == '+' || src[start] == '-') {
+			start++
+		}
+		if i = skipDigits(src, start); i == start {
+			return 0, s.badNumber(i, "Exponent indicator not followed by a digit")
+		}
+	}
+	if root && i < len(src) && isWord(src[i]) {
+		return 0, s.unexpected(i, "Expected space separating root-level values")
+	}
+	return i, nil
 }
 
 // literal reads true, false or null.
-func (s *scanner) literal() error {
-	end := s.pos
+func (s *scanner) literal(start int) (int, error) {
+	end := start
+	if rest := s.src[start:]; len(rest) > 5 {
+		if four := string(rest[:4]); (four == "true" || four == "null") && !isWord(rest[4]) {
+			return start + 4, nil
+		}
+	}
 	for end < len(s.src) && isWord(s.src[end]) {
 		end++
 	}
-	word := s.src[s.pos:end]
+	word := s.src[start:end]
 	switch string(word) { // does not allocate
 	case "true", "false", "null":
-		s.pos = end
-		return nil
+		return end, nil
 	case "":
-		return s.unexpected("expected a valid value " + values)
+		return 0, s.unexpected(start, "expected a valid value "+values)
 	}
-	return s.fail(end, "Unrecognized token '%.256s': was expecting %s", word, values)
+	return 0, s.fail(end, "Unrecognized token '%.256s': was expecting %s", word, values)
 }
 
 func isWord(c byte) bool {
-	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '$'
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || isDigit(c) || c == '_' || c == '$'
 }
 
-func (s *scanner) unexpected(why string) error {
-	return s.fail(s.pos+1, "Unexpected character (%s): %s", show(s.src[s.pos:]), why)
-}
-
-// show prints a character as Jackson does: 'x' (code 120).
-func show(b []byte) string {
-	r, _ := utf8.DecodeRune(b)
-	if r < 0x20 {
-		return fmt.Sprintf("(CTRL-CHAR, code %d)", r)
-	}
-	return fmt.Sprintf("'%c' (code %d)", r, r)
-}
-
-func (s *scanner) endOfInput() error {
-	if len(s.open) == 0 {
-		return s.fail(len(s.src), "No content to map due to end-of-input")
-	}
-	kind := "Object"
-	if s.open[len(s.open)-1] == '[' {
-		kind = "Array"
-	}
-	return s.fail(len(s.src), "Unexpected end-of-input: expected close marker for %s", kind)
-}
+func isDigit(c byte) bool { return c-'0' <= 9 }

@@ -53,7 +53,11 @@ func TestLongSourceIsCut(t *testing.T) {
 }
 
 func FuzzCheck(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":[1,2.5e-3,"\u0041\\"]}`, `nul`, `-`, `1e`, `"\ud800"`, "\xff", `[,]`, `{"a":}`, ` `, `[1]x`} {
+	for _, s := range []string{`{}`, `{"a":[1,2.5e-3,"\u0041\\"]}`, `nul`, `-`, `1e`, `"\ud800"`, "\xff", `[,]`, `{"a":}`, ` `, `[1]x`,
+		// longer than some words, with everything at uneven places
+		"{\"key of a map\" : [\"abcdefghijk\\\"l\\u00\\n\x01mnopqrst\", \"\xc3\xa9\x80vwx\" ,-12345678901.5e+123456789,\n\t          true ,null]  } ",
+		`["\ud83d\ude00\t\\\\ and more", "", {"" :{ } , "b":[ ]}, 0.0E-0, false]`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -73,29 +77,45 @@ func FuzzCheck(f *testing.F) {
 
 func depth(b []byte) int { return bytes.Count(b, []byte("[")) + bytes.Count(b, []byte("{")) }
 
-func sixMegabytes() []byte {
-	item := []byte(`{"id":12345,"name":"some text that is a little longer","ok":true,"list":[1,2,3]},`)
-	b := append([]byte("["), bytes.Repeat(item, 6<<20/len(item))...)
-	return append(b[:len(b)-1], ']')
+// payload is about a megabyte of an array of one item.
+func payload(item string) []byte {
+	b := "[" + strings.Repeat(item+",", 1<<20/(len(item)+1))
+	return []byte(b[:len(b)-1] + "]")
 }
 
-func BenchmarkCheck6MB(b *testing.B) {
-	src := sixMegabytes()
-	b.SetBytes(int64(len(src)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := Check(src); err != nil {
-			b.Fatal(err)
-		}
+func BenchmarkCheck(b *testing.B) {
+	nested := strings.Repeat(`{"a":[`, 50) + strings.Repeat(`]}`, 50)
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, []byte(`{"id":12345,"name":"some text","list":[{"ok":true},null]}`), "    ", "  "); err != nil {
+		b.Fatal(err)
 	}
-}
-
-func BenchmarkEncodingJSON6MB(b *testing.B) {
-	src := sixMegabytes()
-	b.SetBytes(int64(len(src)))
-	for b.Loop() {
-		if !json.Valid(src) {
-			b.Fatal("invalid")
-		}
+	for _, bb := range []struct{ name, item string }{
+		{"string", `"` + strings.Repeat("some text that is long, ", 1<<10) + `"`},
+		{"objects", `{"id":12345,"name":"some text that is a little longer","ok":true,"list":[1,2,3]}`},
+		{"small objects", `{"sku":"lamb-1","count":3,"price":12.5,"note":"a \"quoted\" note"}`},
+		{"numbers", `1,-20,345.678,9007199254740993,1.5e-7,0`},
+		{"nested", nested},
+		{"indented", indented.String()},
+		{"unicode", `"Grüße aus Köln, 東京から"`},
+		{"escapes", `"a\nb\t\"c\"\u00e9\\"`},
+	} {
+		src := payload(bb.item)
+		b.Run(bb.name, func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := Check(src); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(bb.name+" encoding_json", func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			for b.Loop() {
+				if !json.Valid(src) {
+					b.Fatal("invalid")
+				}
+			}
+		})
 	}
 }
