@@ -72,6 +72,8 @@ var (
 	goFunction  = program{pkg: "./testdata/gofunc"}
 	rawFunction = program{pkg: "./testdata/rawfunc"}
 	caller      = program{pkg: "./testdata/caller"}
+
+	agentExtension = program{pkg: "./testdata/agent"}
 )
 
 // build returns the path of the built program.
