@@ -89,21 +89,29 @@ async function requireOrImport(file) {
 }
 
 async function importFile(file) {
-  findPackagesByNodePath();
+  findPackagesByNodePath(file);
   return import(require('url').pathToFileURL(file).href);
 }
 
-let hooked = false;
+// What an installation of Node.js itself has there; no function needs it.
+const INSTALLED = new Set(['npm', 'corepack']);
+
+function hasPackages(folder) {
+  try {
+    return fs.readdirSync(folder).some((name) => !name.startsWith('.') && !INSTALLED.has(name));
+  } catch (e) {
+    return false;
+  }
+}
 
 // Lambda lets ES modules find packages by NODE_PATH (layers, the SDK), which
-// Node.js itself does for CommonJS only. The hook is a thread where the
-// interpreter has no registerHooks, so it is made only for modules that can
-// use it.
-function findPackagesByNodePath() {
-  if (hooked) return;
-  hooked = true;
+// Node.js itself does for CommonJS only. Where the interpreter has no
+// registerHooks, the hook is a thread, which takes longer to start than Node.js
+// itself. It must be there before the first import, so whether it can be of
+// use is found out from the code.
+function findPackagesByNodePath(file) {
   const parents = (process.env.NODE_PATH || '').split(path.delimiter)
-    .filter((folder) => path.basename(folder) === 'node_modules' && fs.existsSync(folder))
+    .filter((folder) => path.basename(folder) === 'node_modules' && hasPackages(folder))
     .map((folder) => require('url').pathToFileURL(path.join(folder, '..', 'lamb.mjs')).href);
   const mod = require('module');
   if (parents.length === 0) return;
@@ -123,7 +131,7 @@ function findPackagesByNodePath() {
         }
       },
     });
-  } else if (typeof mod.register === 'function') {
+  } else if (typeof mod.register === 'function' && require('./imports.cjs').mayNamePackages(file)) {
     mod.register(require('url').pathToFileURL(path.join(__dirname, 'nodepath.mjs')), { data: parents });
   }
 }
