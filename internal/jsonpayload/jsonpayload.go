@@ -132,7 +132,7 @@ func (s *scanner) key(i int, open []byte) (int, error) {
 // str reads a string, by words of eight bytes while there are so many.
 func (s *scanner) str(i int) (int, error) {
 	src, seen := s.src, uint64(0)
-	for i++; i+8 <= len(src); {
+	for i++; hasWord(src, i); {
 		word := load(src, i)
 		seen |= word
 		special := specials(word)
