@@ -115,9 +115,30 @@ func (c *conn) take() ([]byte, error) {
 	return p, nil
 }
 
-// fillBody is fill within a body: the client is told to go on if it asked,
-// pauses are bounded, and an end is unexpected.
+// readBodyInto reads from the connection, past its buffer, which is empty, what
+// there is of a body of known length.
+func (c *conn) readBodyInto(p []byte) (int, error) {
+	if err := c.expectBody(); err != nil {
+		return 0, err
+	}
+	b := &c.body
+	n, err := c.read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	b.done = b.left == 0
+	return n, bodyError(err)
+}
+
+// fillBody is fill within a body.
 func (c *conn) fillBody() error {
+	if err := c.expectBody(); err != nil {
+		return err
+	}
+	return bodyError(c.fill())
+}
+
+// expectBody comes before a read within a body: the client is told to go on if
+// it asked, and pauses are bounded.
+func (c *conn) expectBody() error {
 	if c.req.expectContinue && !c.body.continued {
 		c.body.continued = true
 		if err := c.write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
@@ -127,7 +148,11 @@ func (c *conn) fillBody() error {
 	if c.body.timeout > 0 {
 		c.extendReadDeadline(c.body.timeout)
 	}
-	err := c.fill()
+	return nil
+}
+
+// bodyError is the error of a read within a body, where an end is unexpected.
+func bodyError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

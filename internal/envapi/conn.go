@@ -107,15 +107,21 @@ func (c *conn) fill() error {
 			c.resize(2 * len(c.in.b))
 		}
 	}
-	n, err := c.nc.Read(c.in.b[c.w:])
+	n, err := c.read(c.in.b[c.w:])
 	c.w += n
+	return err
+}
+
+// read reads something, or fails.
+func (c *conn) read(p []byte) (int, error) {
+	n, err := c.nc.Read(p)
 	if n > 0 {
-		return nil // an error comes again with the next read
+		return n, nil // an error comes again with the next read
 	}
 	if err == nil {
 		err = io.ErrNoProgress
 	}
-	return err
+	return 0, err
 }
 
 // resize moves the unread bytes into a buffer of at least size, which they

@@ -70,6 +70,17 @@ type Sink interface {
 	Abort(cause error)
 }
 
+// Roomy is a Sink that can be written to in place: what is read from the
+// connection straight into its memory is not copied.
+type Roomy interface {
+	// Room is memory for the next bytes, as much as there is; none sends them
+	// by Write. It may be written to until the next call of any method.
+	Room() []byte
+	// Filled: the first n bytes of what Room returned just before are the
+	// body's next ones.
+	Filled(n int)
+}
+
 // Event is what next answers. Empty members are left out of the headers.
 type Event struct {
 	RequestID       string

@@ -12,7 +12,7 @@ func (c *conn) response(id []byte) bool {
 		return c.answerError(e)
 	}
 	for {
-		p, err := c.readBody()
+		e, err := c.feed(sink)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -20,7 +20,7 @@ func (c *conn) response(id []byte) bool {
 			sink.Abort(err)
 			return c.truncated(err)
 		}
-		if e := sink.Write(p); e != nil {
+		if e != nil {
 			return c.answerError(e)
 		}
 	}
@@ -28,6 +28,27 @@ func (c *conn) response(id []byte) bool {
 		return c.answerError(e)
 	}
 	return c.accepted()
+}
+
+// feed gives the next bytes of the body to the sink. Where more are known to
+// come than the connection's own buffer holds, they are read into the sink's.
+func (c *conn) feed(sink Sink) (*Error, error) {
+	if b := &c.body; c.r == c.w && !b.chunked && b.left > smallBuffer {
+		if roomy, ok := sink.(Roomy); ok {
+			if room := roomy.Room(); len(room) > 0 {
+				n, err := c.readBodyInto(room)
+				if err == nil {
+					roomy.Filled(n)
+				}
+				return nil, err
+			}
+		}
+	}
+	p, err := c.readBody()
+	if err != nil {
+		return nil, err
+	}
+	return sink.Write(p), nil
 }
 
 // truncated answers a body that was cut or cannot be followed, and ends.

@@ -1,10 +1,7 @@
 package execenv
 
 import (
-	"sync"
-
 	"github.com/lambhq/lamb/internal/envapi"
-	"github.com/lambhq/lamb/internal/poison"
 )
 
 // Responder makes what takes a response body. Buffered is one; a live
@@ -33,20 +30,12 @@ type Buffered struct{}
 
 // Begin implements Responder.
 func (Buffered) Begin(h envapi.Header) Body {
-	b := &bufferedBody{contentType: h.ContentType, buf: bufferPool.Get().(*[]byte)}
-	if h.ContentLength > int64(cap(*b.buf)) && h.ContentLength <= envapi.MaxPayload {
-		*b.buf = make([]byte, 0, h.ContentLength)
+	size := 0
+	if h.ContentLength > 0 && h.ContentLength <= envapi.MaxPayload {
+		size = int(h.ContentLength)
 	}
-	return b
+	return &bufferedBody{contentType: h.ContentType, buf: newBuffer(size)}
 }
-
-// bufferPool holds response buffers. A buffer belongs to exactly one body,
-// then to the outcome that it became, and returns here when that is released.
-var bufferPool = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
-
-// maxPooled bounds what an idle buffer may keep: larger ones are left to the
-// garbage collector, so a burst of 6 MB answers does not stay in memory.
-const maxPooled = 256 << 10
 
 type bufferedBody struct {
 	contentType string
@@ -57,9 +46,21 @@ func (b *bufferedBody) Write(p []byte) *envapi.Error {
 	if len(*b.buf)+len(p) > envapi.MaxPayload {
 		return envapi.ErrPayloadTooLarge
 	}
+	if len(*b.buf)+len(p) > cap(*b.buf) {
+		bigger := newBuffer(len(*b.buf) + len(p))
+		*bigger = append(*bigger, *b.buf...)
+		recycle(b.buf)
+		b.buf = bigger
+	}
 	*b.buf = append(*b.buf, p...)
 	return nil
 }
+
+// Room implements envapi.Roomy. No buffer is larger than a response may be.
+func (b *bufferedBody) Room() []byte { return (*b.buf)[len(*b.buf):cap(*b.buf)] }
+
+// Filled implements envapi.Roomy.
+func (b *bufferedBody) Filled(n int) { *b.buf = (*b.buf)[:len(*b.buf)+n] }
 
 func (b *bufferedBody) Commit(t envapi.Trailer) Outcome {
 	if t.ErrorType != "" {
@@ -75,18 +76,3 @@ func (b *bufferedBody) Discard() {
 	recycle(b.buf)
 	b.buf = nil
 }
-
-func recycle(buf *[]byte) {
-	if poisoned {
-		poison.Fill((*buf)[:cap(*buf)])
-	}
-	if cap(*buf) > maxPooled {
-		return
-	}
-	*buf = (*buf)[:0]
-	bufferPool.Put(buf)
-}
-
-// poisoned: every buffer is overwritten when it is released, so that a test
-// sees any use after that. Tests switch it on before they start anything.
-var poisoned = poison.Always

@@ -206,6 +206,20 @@ func (s *responseSink) Write(p []byte) *envapi.Error {
 	return err
 }
 
+// Room implements envapi.Roomy, for a body that does.
+func (s *responseSink) Room() []byte {
+	if b, ok := s.body.(envapi.Roomy); ok {
+		return b.Room()
+	}
+	return nil
+}
+
+// Filled implements envapi.Roomy.
+func (s *responseSink) Filled(n int) {
+	s.measured.bytes += int64(n)
+	s.body.(envapi.Roomy).Filled(n) // it gave the room
+}
+
 func (s *responseSink) Finish(t envapi.Trailer) *envapi.Error {
 	s.measured.over = s.env.cfg.Clock.Now()
 	s.env.answerMeasured(s.inv, s.body.Commit(t), s.measured)

@@ -191,11 +191,24 @@ func (c *conn) handle(req *http.Request) (again bool) {
 // write writes p, in bounded time. A deadline is used for as long as it is far
 // enough away, since setting one is not free.
 func (c *conn) write(p []byte) error {
+	c.armWrite()
+	_, err := c.nc.Write(p)
+	return err
+}
+
+// writeBoth writes a then b without joining them, so that a client which is
+// woken by the one finds the other there too.
+func (c *conn) writeBoth(a, b []byte) error {
+	c.armWrite()
+	both := net.Buffers{a, b}
+	_, err := both.WriteTo(c.nc)
+	return err
+}
+
+func (c *conn) armWrite() {
 	if now := time.Now(); c.writeDeadline.Sub(now) < writeTimeout {
 		_ = c.setWriteDeadline(now.Add(2 * writeTimeout)) // fails as the write will
 	}
-	_, err := c.nc.Write(p)
-	return err
 }
 
 func (c *conn) setWriteDeadline(t time.Time) error {

@@ -108,13 +108,10 @@ func (w *response) Write(p []byte) (int, error) {
 		w.header.Set("Connection", "close")
 		w.head()
 	}
-	if w.send(w.out); w.err == nil {
-		w.out = w.out[:0]
-		w.send(p)
-	}
-	if w.err != nil {
+	if w.err = w.c.writeBoth(w.out, p); w.err != nil {
 		return 0, w.err
 	}
+	w.out = w.out[:0]
 	return len(p), nil
 }
 
