@@ -188,6 +188,9 @@ func (e *Environment) reset(reason string) {
 
 func (e *Environment) resetAndFinish(inv *Invocation, reason string, r report) {
 	now := e.cfg.Clock.Now() // the reset is not the function's time
+	if e.hub.Wants(telemetry.Function) {
+		e.book.flush(e.cfg.Sandbox) // its last words come before
+	}
 	e.mu.Lock()
 	e.tellRuntimeDoneLocked(inv, now, r)
 	e.measureReportLocked(inv, now, &r)

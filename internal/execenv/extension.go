@@ -3,10 +3,13 @@ package execenv
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -45,7 +48,7 @@ type extension struct {
 	// there was none.
 	waiter  *envapi.Waiter
 	pending *envapi.ExtensionEvent
-	errType string // why it failed
+	errType string // why it failed, by its own account or the platform's
 }
 
 // move is nil when the extension may go from its state to another, and
@@ -124,10 +127,13 @@ func (e *Environment) startExtensions(l *life) bool {
 	all := slices.Clone(l.extensions)
 	e.mu.Unlock()
 	for i, x := range all {
-		if f := e.startExtension(l, x, i); f.errType != "" {
+		if err := e.startExtension(l, x, i); err != nil {
+			e.cfg.Log.Warn("extension did not start", "extension", x.name, "err", err)
 			e.mu.Lock()
-			x.state, x.errType = extensionLaunchError, f.errType
-			e.endInitLocked(l, f)
+			x.state = extensionLaunchError
+			var cause string
+			cause, x.errType = launchError(x.name, err)
+			e.endInitLocked(l, failure{errType: errTypeExtensionLaunch, cause: cause})
 			e.mu.Unlock()
 			return false
 		}
@@ -140,10 +146,14 @@ func (e *Environment) startExtensions(l *life) bool {
 	}
 }
 
+// errTooManyExtensions is why an extension is not started; AWS's callers see
+// its text.
+var errTooManyExtensions = errors.New("ErrTooManyExtensions")
+
 // startExtension starts the process of one external extension.
-func (e *Environment) startExtension(l *life, x *extension, index int) failure {
+func (e *Environment) startExtension(l *life, x *extension, index int) error {
 	if index >= maxExtensions {
-		return failure{errType: errTypeExtensionLaunch, cause: fmt.Sprintf("Extension limit (%d) reached", maxExtensions)}
+		return errTooManyExtensions
 	}
 	out, errs := e.book.extensionStreams()
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
@@ -151,34 +161,57 @@ func (e *Environment) startExtension(l *life, x *extension, index int) failure {
 		Dir: "/", Stdout: out, Stderr: errs,
 	})
 	if err != nil {
-		e.cfg.Log.Warn("extension did not start", "extension", x.name, "err", err)
-		return failure{errType: errTypeExtensionLaunch, cause: "extension " + x.name + " could not be started"}
+		return err
 	}
 	e.mu.Lock()
 	x.proc = proc
 	e.mu.Unlock()
 	e.wg.Go(func() {
 		<-proc.Done()
-		e.extensionExited(l, x, proc.Exit())
+		e.extensionEnded(l, x, proc.Exit())
 	})
-	return failure{}
+	return nil
 }
 
-// extensionExited handles the end of an external extension's process. That it
+// launchError words why an extension could not be started, as AWS does: for the
+// caller, and as the error type of the extension's state.
+func launchError(name string, err error) (cause, errType string) {
+	if errors.Is(err, errTooManyExtensions) {
+		return err.Error(), "TooManyExtensions"
+	}
+	errType = "UnknownError"
+	if errors.Is(err, fs.ErrPermission) {
+		errType = "PermissionDenied"
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		err = errno // without what only the operator should know
+	}
+	return "fork/exec /opt/extensions/" + name + ": " + err.Error(), errType
+}
+
+// extensionEnded handles the end of an external extension's process. That it
 // ends at all before it is asked to is an error.
-func (e *Environment) extensionExited(l *life, x *extension, exit sandbox.Exit) {
+func (e *Environment) extensionEnded(l *life, x *extension, exit sandbox.Exit) {
 	cause := exit.String()
 	if cause == "" {
 		cause = "exit code 0"
 	}
 	e.mu.Lock()
-	if e.life == l && e.phase < phaseResetting && x.errType == "" {
-		x.errType = errTypeExtensionCrash
-	}
-	if !x.failed() || x.state == extensionStarted {
+	if e.phase >= phaseResetting {
 		x.state = extensionExited
 	}
-	e.failLocked(l, failure{errType: errTypeExtensionCrash, cause: cause})
+	e.failLocked(l, failure{errType: x.fatal(), cause: cause})
+}
+
+// fatal is the error type of an environment that has failed because of x.
+func (x *extension) fatal() string {
+	switch x.state {
+	case extensionInitError:
+		return errTypeExtensionInit
+	case extensionExitError:
+		return errTypeExtensionExit
+	}
+	return errTypeExtensionCrash
 }
 
 // handing is an event on its way to an extension.

@@ -16,8 +16,8 @@ func (e *Environment) Register(name, features string, body []byte) (string, []by
 		return "", nil, extensionError("InvalidExtensionName", "Empty extension name")
 	}
 	var asked struct {
-		Events            []string
-		ConfigurationKeys []string
+		Events            []string `json:"events"`
+		ConfigurationKeys []string `json:"configurationKeys"`
 	}
 	if err := json.Unmarshal(body, &asked); err != nil {
 		return "", nil, &envapi.Error{Status: 403, Type: "InvalidRequestFormat", Message: err.Error()}
@@ -28,30 +28,38 @@ func (e *Environment) Register(name, features string, body []byte) (string, []by
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.life == nil || e.life.registrationClosed {
-		return "", nil, extensionError("RegistrationClosed", "Extension registration closed already")
+	if e.life == nil {
+		return "", nil, errRegistrationClosed
 	}
-	x, apiErr := e.life.registrant(name)
+	x := e.life.named(name)
+	invoke, shutdown, apiErr := registeredEvents(asked.Events, x != nil && x.external)
+	if apiErr == nil {
+		x, apiErr = e.life.registrant(name, x)
+	}
 	if apiErr != nil {
 		return "", nil, apiErr
 	}
-	var events extension
-	for _, event := range asked.Events {
-		switch {
-		case event == "INVOKE":
-			events.invoke = true
-		case event == "SHUTDOWN" && x.external:
-			events.shutdown = true
-		case event == "SHUTDOWN":
-			return "", nil, extensionError("InvalidEventType", event+": ShutdownEventNotSupportedForInternalExtension")
-		default:
-			return "", nil, extensionError("InvalidEventType", event+": ErrorInvalidEventType")
-		}
-	}
-	x.invoke, x.shutdown = events.invoke, events.shutdown
+	x.invoke, x.shutdown = invoke, shutdown
 	x.id, x.state = newUUID(), extensionRegistered
 	e.life.admit(x)
 	return x.id, e.registration(features), nil
+}
+
+// registeredEvents reads the list of a registration.
+func registeredEvents(names []string, external bool) (invoke, shutdown bool, _ *envapi.Error) {
+	for _, event := range names {
+		switch {
+		case event == "INVOKE":
+			invoke = true
+		case event == "SHUTDOWN" && external:
+			shutdown = true
+		case event == "SHUTDOWN":
+			return false, false, extensionError("InvalidEventType", event+": ShutdownEventNotSupportedForInternalExtension")
+		default:
+			return false, false, extensionError("InvalidEventType", event+": ErrorInvalidEventType")
+		}
+	}
+	return invoke, shutdown, nil
 }
 
 // registration is the answer to a registration.
@@ -72,20 +80,30 @@ func (e *Environment) registration(features string) []byte {
 	return b
 }
 
-// registrant is the extension that registers under a name: an external one, or
-// a new internal one.
-func (l *life) registrant(name string) (*extension, *envapi.Error) {
-	for _, x := range l.extensions {
-		switch {
-		case x.name != name:
-		case !x.external:
-			return nil, extensionError("InvalidExtensionState", "Extension with this name already registered")
-		default:
-			return x, x.move(extensionRegistered, x.name, extensionStarted)
-		}
+// named is the extension with a name, or nil.
+func (l *life) named(name string) *extension {
+	i := slices.IndexFunc(l.extensions, func(x *extension) bool { return x.name == name })
+	if i < 0 {
+		return nil
 	}
-	if len(l.extensions) >= maxExtensions {
+	return l.extensions[i]
+}
+
+// registrant is the extension that registers under a name: known, the one that
+// has it, if that is external, or else a new internal one. The order of the
+// checks is the emulator's.
+func (l *life) registrant(name string, known *extension) (*extension, *envapi.Error) {
+	switch {
+	case known != nil && known.external && known.state != extensionStarted:
+		return nil, known.move(extensionRegistered, known.name, extensionStarted)
+	case l.registrationClosed:
+		return nil, errRegistrationClosed
+	case known != nil && known.external:
+		return known, nil
+	case len(l.extensions) >= maxExtensions:
 		return nil, extensionError("TooManyExtensions", "Extension limit (10) reached")
+	case known != nil:
+		return nil, extensionError("InvalidExtensionState", "Extension with this name already registered")
 	}
 	return &extension{name: name}, nil
 }
@@ -108,7 +126,7 @@ func (e *Environment) NextEvent(id string, w *envapi.Waiter) *envapi.Error {
 	x := e.extensionLocked(id)
 	if x == nil {
 		e.mu.Unlock()
-		return extensionError("UnknownExtensionIdentifier", "Unknown extension "+id)
+		return unknownExtension(id)
 	}
 	if err := x.move(extensionReady, id, extensionRegistered, extensionReady, extensionRunning); err != nil {
 		e.mu.Unlock()
@@ -134,41 +152,51 @@ func (e *Environment) NextEvent(id string, w *envapi.Waiter) *envapi.Error {
 
 // ExtensionInitError implements envapi.ExtensionHandler.
 func (e *Environment) ExtensionInitError(id, errorType string, _ []byte) *envapi.Error {
-	return e.extensionReports(id, errorType, extensionInitError, errTypeExtensionInit, "InitError", extensionRegistered)
+	return e.extensionReports(id, errorType, extensionInitError, extensionInitError, extensionRegistered)
 }
 
 // ExtensionExitError implements envapi.ExtensionHandler.
 func (e *Environment) ExtensionExitError(id, errorType string, _ []byte) *envapi.Error {
-	return e.extensionReports(id, errorType, extensionExitError, errTypeExtensionExit, "Exited",
+	return e.extensionReports(id, errorType, extensionExitError, extensionExited,
 		extensionRegistered, extensionReady, extensionRunning)
 }
 
-// extensionReports ends an extension by its own account; to say it again
-// changes nothing.
-func (e *Environment) extensionReports(id, cause string, to extensionState, errType string, said extensionState, from ...extensionState) *envapi.Error {
+// extensionReports takes an extension's word that it has failed; to say it
+// again changes nothing. Refusals call the state that it wants to go to said.
+func (e *Environment) extensionReports(id, errorType string, to, said extensionState, from ...extensionState) *envapi.Error {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	x := e.extensionLocked(id)
 	if x == nil {
-		e.mu.Unlock()
 		return extensionError("UnknownExtensionIdentifier", "Unknown Lambda-Extension-Identifier")
 	}
 	if x.state == to {
-		e.mu.Unlock()
 		return nil
 	}
 	if err := x.move(said, id, from...); err != nil {
-		e.mu.Unlock()
 		return err
 	}
-	x.state, x.errType, x.pending = to, cause, nil
-	e.wg.Add(1) // the answer comes first: who reports may be killed for it
-	go func() {
-		defer e.wg.Done()
-		e.mu.Lock()
-		e.failLocked(e.life, failure{errType: errType, cause: cause})
-	}()
-	e.mu.Unlock()
+	x.state, x.errType, x.pending = to, errorType, nil
+	l := e.life
+	e.wg.Go(func() { e.expectExit(l, x) })
 	return nil
+}
+
+// expectExit gives an extension that has reported its failure the time to end
+// by itself: how it ended is what the caller is told. An internal one does not
+// end, and one that stays ends the life all the same.
+func (e *Environment) expectExit(l *life, x *extension) {
+	if x.proc != nil {
+		limit := e.cfg.Clock.NewTimer(budgetExternal)
+		defer limit.Stop()
+		select {
+		case <-x.proc.Done():
+			return // extensionEnded has it
+		case <-limit.C():
+		}
+	}
+	e.mu.Lock()
+	e.failLocked(l, failure{errType: x.fatal(), cause: x.errType})
 }
 
 // Subscribe implements envapi.ExtensionHandler.
@@ -177,7 +205,7 @@ func (e *Environment) Subscribe(logs bool, id string, body []byte) (string, *env
 	x := e.extensionLocked(id)
 	e.mu.Unlock()
 	if x == nil {
-		return "", extensionError("UnknownExtensionIdentifier", "Unknown Lambda-Extension-Identifier")
+		return "", unknownExtension(id)
 	}
 	api := telemetry.TelemetryAPI
 	if logs {
@@ -212,8 +240,14 @@ func (e *Environment) extensionLocked(id string) *extension {
 	return e.life.extensions[i]
 }
 
+var errRegistrationClosed = extensionError("RegistrationClosed", "Extension registration closed already")
+
 func extensionError(kind, message string) *envapi.Error {
 	return &envapi.Error{Status: 403, Type: "Extension." + kind, Message: message}
+}
+
+func unknownExtension(id string) *envapi.Error {
+	return extensionError("UnknownExtensionIdentifier", "Unknown extension "+id)
 }
 
 var _ envapi.ExtensionHandler = (*Environment)(nil)

@@ -14,10 +14,13 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
-// ext calls the Extensions API.
+// ext calls the Extensions API, or another where the path says so.
 func (rt *fakeRuntime) ext(method, path, body string, header ...string) answer {
+	if !strings.HasPrefix(path, "/") {
+		path = "/2020-01-01/extension/" + path
+	}
 	other := *rt
-	other.base = strings.TrimSuffix(rt.base, "2018-06-01/runtime/") + "2020-01-01/extension/"
+	other.base = strings.TrimSuffix(rt.base, "/2018-06-01/runtime/")
 	return other.do(method, path, body, header...)
 }
 

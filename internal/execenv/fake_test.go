@@ -3,6 +3,7 @@ package execenv
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -39,6 +40,7 @@ type fakeSandbox struct {
 	mu      sync.Mutex
 	starts  int
 	running map[*fakeProc]struct{}
+	late    []func() // see writeLate
 }
 
 func newFakeSandbox(t *testing.T, lives ...script) *fakeSandbox {
@@ -53,9 +55,26 @@ func newFakeSandbox(t *testing.T, lives ...script) *fakeSandbox {
 func (s *fakeSandbox) Paths() sandbox.Paths {
 	return sandbox.Paths{Task: "/var/task", Opt: "/opt", Runtime: "/var/runtime", Lang: "/var/lang", Tmp: "/tmp"}
 }
-func (s *fakeSandbox) Listener() net.Listener       { return s.listener }
-func (s *fakeSandbox) Address() string              { return s.listener.Addr().String() }
-func (s *fakeSandbox) Flush()                       {}
+func (s *fakeSandbox) Listener() net.Listener { return s.listener }
+func (s *fakeSandbox) Address() string        { return s.listener.Addr().String() }
+func (s *fakeSandbox) Flush() {
+	s.mu.Lock()
+	late := s.late
+	s.late = nil
+	s.mu.Unlock()
+	for _, write := range late {
+		write()
+	}
+}
+
+// writeLate is output that stays in its pipe until somebody flushes.
+func (rt *fakeRuntime) writeLate(text string) {
+	s := rt.sandbox
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = append(s.late, func() { _, _ = io.WriteString(rt.out, text) })
+}
+
 func (s *fakeSandbox) Freeze(context.Context) error { return sandbox.ErrUnsupported }
 func (s *fakeSandbox) Thaw(context.Context) error   { return sandbox.ErrUnsupported }
 func (s *fakeSandbox) Usage() (sandbox.Usage, error) {
@@ -73,7 +92,7 @@ func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Pro
 	n := s.starts
 	s.mu.Unlock()
 	if run == nil {
-		return nil, sandbox.ErrNotExecutable
+		return nil, fmt.Errorf("%w: %w (no permission)", sandbox.ErrNotExecutable, syscall.EACCES)
 	}
 	if isRuntime && s.onStart != nil {
 		if err := s.onStart(n); err != nil {
@@ -86,7 +105,7 @@ func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Pro
 	transport := &http.Transport{}
 	proc := &fakeProc{name: filepath.Base(p.Path), cancel: cancel, done: make(chan struct{}), signals: s.signals}
 	s.running[proc] = struct{}{}
-	rt := &fakeRuntime{t: s.t, base: "http://" + s.Address() + "/2018-06-01/runtime/", client: &http.Client{Transport: transport}, ctx: procCtx, out: p.Stdout, env: p.Env, proc: proc}
+	rt := &fakeRuntime{t: s.t, base: "http://" + s.Address() + "/2018-06-01/runtime/", client: &http.Client{Transport: transport}, ctx: procCtx, out: p.Stdout, env: p.Env, proc: proc, sandbox: s}
 	go func() {
 		exit := run(procCtx, rt)
 		transport.CloseIdleConnections()
@@ -177,6 +196,8 @@ type fakeRuntime struct {
 	out    io.Writer
 	env    []string
 	proc   *fakeProc
+
+	sandbox *fakeSandbox
 }
 
 // catchTerm installs a handler for SIGTERM, which otherwise ends the program:

@@ -109,7 +109,7 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	e.mu.Unlock()
 	e.tellFault(inv, l.failure)
 	inv.settle(l.failure.outcome(inv.Event.RequestID))
-	e.resetAndFinish(inv, l.failure.reason(), report{status: "error", errType: l.failure.errType})
+	e.resetAndFinish(inv, l.failure.reason(), report{status: string(l.failure.status()), errType: l.failure.errType})
 	return nil
 }
 

@@ -174,5 +174,5 @@ func (e *Environment) failLocked(l *life, f failure) {
 	e.measure()
 	inv.settle(f.outcome(inv.Event.RequestID))
 	e.tellFault(inv, f)
-	e.resetAndFinish(inv, reasonFailure, report{status: "error", errType: f.errType})
+	e.resetAndFinish(inv, reasonFailure, report{status: string(f.status()), errType: f.errType})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // maxWaiters bounds what is remembered of connections that wait in next: a
@@ -54,17 +55,14 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 		}
 	}
 	busy := e.life.busy()
-	if busy && before == runtimeResponseSent && inv != nil && e.phase == phaseInvoking {
-		e.tellRuntimeDoneLocked(inv, e.cfg.Clock.Now(), inv.reportStatus())
-	}
 	e.mu.Unlock()
 
 	switch {
 	case inv == nil:
+	case before == runtimeResponseSent && busy:
+		e.runtimeDone(inv) // the last extension's next ends the invocation
 	case before == runtimeResponseSent:
-		if !busy { // otherwise the last extension's next ends it
-			e.invocationDone(inv)
-		}
+		e.invocationDone(inv)
 	case undelivered:
 		e.deliver(inv)
 	}
@@ -77,6 +75,20 @@ func isGone(w *envapi.Waiter) bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// runtimeDone is called when the runtime has done with inv and extensions have
+// not.
+func (e *Environment) runtimeDone(inv *Invocation) {
+	now := e.cfg.Clock.Now()
+	if e.hub.Wants(telemetry.Function) {
+		e.book.flush(e.cfg.Sandbox) // its lines come before
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.inv == inv && e.phase == phaseInvoking {
+		e.tellRuntimeDoneLocked(inv, now, inv.reportStatus())
 	}
 }
 

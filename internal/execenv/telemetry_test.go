@@ -82,10 +82,8 @@ func (s *sink) record(kind string) map[string]any {
 func (s *sink) subscribes(t *testing.T) script {
 	return func(_ context.Context, rt *fakeRuntime) sandbox.Exit {
 		id := rt.register("agent", "INVOKE", "SHUTDOWN")
-		other := *rt
-		other.base = strings.TrimSuffix(rt.base, "2018-06-01/runtime/")
 		_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
-		a := other.do("PUT", "2022-07-01/telemetry", fmt.Sprintf(`{"schemaVersion":"2022-12-13","types":["platform","function","extension"],`+
+		a := rt.ext("PUT", "/2022-07-01/telemetry", fmt.Sprintf(`{"schemaVersion":"2022-12-13","types":["platform","function","extension"],`+
 			`"buffering":{"timeoutMs":25},"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:%s/"}}`, port),
 			"Lambda-Extension-Identifier", id)
 		if a.status != 200 || a.body != `"OK"` {
@@ -98,6 +96,7 @@ func (s *sink) subscribes(t *testing.T) script {
 				s.diary.note("shutdown")
 				return sandbox.Exit{}
 			}
+			s.diary.wait(t, "platform.runtimeDone") // it is at work until then
 		}
 	}
 }
@@ -110,7 +109,7 @@ func TestTelemetry(t *testing.T) {
 	box := newFakeSandbox(t, func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
 		d.wait(t, "subscribed")
 		return serve(func(rt *fakeRuntime, id, event string) {
-			_, _ = io.WriteString(rt.out, "working on "+id+"\n")
+			rt.writeLate("working on " + id + "\n")
 			rt.respond(id, event)
 		})(ctx, rt)
 	})
@@ -154,12 +153,15 @@ func TestTelemetryOfFailure(t *testing.T) {
 	s := newSink(t, d)
 	box := newFakeSandbox(t, func(_ context.Context, rt *fakeRuntime) sandbox.Exit {
 		rt.next()
-		_, _ = io.WriteString(rt.out, "last words\n")
+		rt.writeLate("last words\n")
 		return sandbox.Exit{Code: 3}
 	})
 	box.extensions = map[string]script{"agent": s.subscribes(t)}
 	h := harnessOf(t, nil, box, "agent").init()
 	h.invoke("id-1", "{}")
+	if words, done := d.index("function"), d.index("platform.runtimeDone"); words > done {
+		t.Errorf("the last words came at %d, after the runtime was done at %d", words, done)
+	}
 	for _, kind := range []string{"function", "platform.runtimeDone", "platform.report"} {
 		if i := d.index(kind); i < 0 || i > d.index("shutdown") {
 			t.Errorf("%s came at %d, the shutdown at %d", kind, i, d.index("shutdown"))
