@@ -35,8 +35,8 @@ func kept(t *testing.T, folder, group string) []logs.Event {
 // the level leaves out, and with no secret in them but what functions print.
 func TestLogsAreKept(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	l := startLamb(t, "--data-dir", folder)
+	dir := folder(t)
+	l := startLamb(t, "--data-dir", dir)
 	const hidden, printed = "the-value-that-nobody-prints", "the-value-that-is-printed"
 	quiet := l.goFn(t, "logs-quiet", "env", func(f *fn) { f.env = map[string]string{"CANARY": hidden} })
 	var env map[string]string
@@ -64,7 +64,7 @@ func TestLogsAreKept(t *testing.T) {
 		t.Errorf("the function believes its group to be %q", env["AWS_LAMBDA_LOG_GROUP_NAME"])
 	}
 	var beginnings []string
-	for _, e := range kept(t, folder, "/aws/lambda/"+quiet) {
+	for _, e := range kept(t, dir, "/aws/lambda/"+quiet) {
 		beginnings = append(beginnings, strings.Fields(e.Message)[0])
 		if e.Stream != env["AWS_LAMBDA_LOG_STREAM_NAME"] {
 			t.Errorf("%q is in stream %q, the function's is %q", e.Message, e.Stream, env["AWS_LAMBDA_LOG_STREAM_NAME"])
@@ -77,7 +77,7 @@ func TestLogsAreKept(t *testing.T) {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 	var own []string
-	for _, e := range kept(t, folder, group) {
+	for _, e := range kept(t, dir, group) {
 		text := strings.TrimSuffix(e.Message, "\n")
 		for _, line := range lines {
 			if text == line {
@@ -92,7 +92,7 @@ func TestLogsAreKept(t *testing.T) {
 		t.Errorf("the console does not follow the level:\n%s", l.stdout)
 	}
 
-	segments := read(t, filepath.Join(folder, "logs"))
+	segments := read(t, filepath.Join(dir, "logs"))
 	if !strings.Contains(segments, printed) {
 		t.Error("what the function printed is not in the segments: the search is blind")
 	}
@@ -109,8 +109,8 @@ func TestLogsAreKept(t *testing.T) {
 // TestNoLogsAreKept: retention 0 leaves nothing on the disk.
 func TestNoLogsAreKept(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	l := startLamb(t, "--data-dir", folder, "--log-retention", "0")
+	dir := folder(t)
+	l := startLamb(t, "--data-dir", dir, "--log-retention", "0")
 	name := l.goFn(t, "logs-none", "print")
 	l.invoke(t, name, `["said"]`)
 	l.terminate(t)
@@ -120,7 +120,7 @@ func TestNoLogsAreKept(t *testing.T) {
 	if !strings.Contains(l.stdout.String(), "said") {
 		t.Error("the console has nothing")
 	}
-	if _, err := os.Stat(filepath.Join(folder, "logs")); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "logs")); err == nil {
 		t.Error("there is a folder for logs")
 	}
 }
