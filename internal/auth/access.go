@@ -36,7 +36,7 @@ func Allowed(access Access, operation string) bool {
 // Action is the IAM action that an operation needs.
 func Action(operation string) string {
 	if invokes(operation) {
-		return "lambda:InvokeFunction"
+		return ActionInvokeFunction
 	}
 	return "lambda:" + operation
 }

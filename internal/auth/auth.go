@@ -1,8 +1,9 @@
 // Package auth decides who a request comes from: it reads AWS Signature
 // Version 4 from headers and presigned queries, verifies signatures in full,
 // keeps the credentials that lamb mints for execution environments, says what
-// those may do, and makes the MAC-signed links of Code.Location. It does no
-// I/O beyond reading random bytes, and imports none of our packages.
+// those may do, evaluates resource policies, and makes the MAC-signed links of
+// Code.Location. It does no I/O beyond reading random bytes, and imports
+// function only.
 package auth
 
 // Error is a refusal in AWS's words. Every one of them is answered with

@@ -21,6 +21,10 @@ func keyOf(name string) function.Key {
 	return function.Key{Partition: "aws", Account: "000000000000", Region: "us-east-1", Name: name}
 }
 
+func latest(name string) function.Ref {
+	return function.Ref{Key: keyOf(name), Qualifier: function.Latest}
+}
+
 func version(name, number, revision string) *function.Version {
 	return &function.Version{Key: keyOf(name), Version: number, RevisionID: revision, LastModified: time.UnixMilli(1).UTC()}
 }
@@ -107,16 +111,16 @@ func TestOnChange(t *testing.T) {
 	db := openStore(t)
 	c := load(t, db)
 	var got []string
-	stop := c.OnChange(func(change store.Change) {
+	stop := c.OnChange(func(change store.Change[function.Version]) {
 		// What is told can be looked up.
 		state := "gone"
 		if change.New != nil {
 			state = change.New.RevisionID
 		}
-		if now := revision(c, change.Key.Name, change.Version); now != state && (now != "" || state != "gone") {
-			t.Errorf("told %s of %s, Lookup shows %q", state, change.Version, now)
+		if now := revision(c, change.Ref.Key.Name, change.Ref.Qualifier); now != state && (now != "" || state != "gone") {
+			t.Errorf("told %s of %s, Lookup shows %q", state, change.Ref.Qualifier, now)
 		}
-		got = append(got, change.Version+" "+state)
+		got = append(got, change.Ref.Qualifier+" "+state)
 	})
 	update(t, db, func(tx *store.Tx) error { return tx.Insert(version("f", function.Latest, "r1")) })
 	update(t, db, func(tx *store.Tx) error { return tx.Insert(version("f", "1", "p1")) })
@@ -142,11 +146,11 @@ func TestCloseEndsTheFeed(t *testing.T) {
 // rows read are handed over.
 type lateSource struct {
 	rows    []*function.Version
-	changes []store.Change
-	tell    func([]store.Change)
+	changes store.Changes
+	tell    func(store.Changes)
 }
 
-func (s *lateSource) Subscribe(fn func([]store.Change)) (stop func()) {
+func (s *lateSource) Subscribe(fn func(store.Changes)) (stop func()) {
 	s.tell = fn
 	return func() { s.tell = nil }
 }
@@ -161,17 +165,21 @@ func (s *lateSource) Each(_ context.Context, fn func(*function.Version) error) e
 	return nil
 }
 
+func (*lateSource) EachAlias(context.Context, func(*function.Alias) error) error   { return nil }
+func (*lateSource) EachPolicy(context.Context, func(*function.Policy) error) error { return nil }
+func (*lateSource) EachURL(context.Context, func(*function.URL) error) error       { return nil }
+
 func TestRowsReadLateDoNotUndoChanges(t *testing.T) {
-	changed := func(name string, now *function.Version) store.Change {
-		return store.Change{Key: keyOf(name), Version: function.Latest, New: now}
+	changed := func(name string, now *function.Version) store.Change[function.Version] {
+		return store.Change[function.Version]{Ref: latest(name), New: now}
 	}
 	s := &lateSource{
 		rows: []*function.Version{version("same", function.Latest, "r1"), version("changed", function.Latest, "r1"), version("deleted", function.Latest, "r1")},
-		changes: []store.Change{
+		changes: store.Changes{Versions: []store.Change[function.Version]{
 			changed("changed", version("changed", function.Latest, "r2")),
 			changed("deleted", nil),
 			changed("made", version("made", function.Latest, "r2")),
-		},
+		}},
 	}
 	c, err := catalog.Load(t.Context(), s)
 	if err != nil {

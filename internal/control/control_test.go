@@ -276,7 +276,7 @@ func unfinished(v *function.Version) bool {
 func (b *bench) await(look func() (*function.Version, bool)) *function.Version {
 	b.t.Helper()
 	changed := make(chan struct{}, 1)
-	stop := b.db.Subscribe(func([]store.Change) {
+	stop := b.db.Subscribe(func(store.Changes) {
 		select {
 		case changed <- struct{}{}:
 		default:

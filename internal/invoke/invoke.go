@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -30,6 +31,9 @@ const maxClientContext = 3583
 // Catalog is where versions are looked up; it is in memory.
 type Catalog interface {
 	Lookup(key function.Key, version string) (*function.Version, bool)
+	// LookupAlias returns the version that an invocation of an alias runs, for
+	// a random number of at least 0 and below 1.
+	LookupAlias(key function.Key, name string, random float64) (*function.Version, bool)
 }
 
 // Slots gives the right to run one invocation of a version, for a tenant where
@@ -38,11 +42,14 @@ type Slots interface {
 	Acquire(ctx context.Context, v *function.Version, tenant string) (*pool.Slot, error)
 }
 
-// Config is what a Service is made from. All but Clock, Log and Observe are
-// required.
+// Config is what a Service is made from. All but Random, Observe, Clock
+// and Log are required.
 type Config struct {
 	Catalog Catalog
 	Slots   Slots
+	// Random divides the invocations of an alias between its versions; it is
+	// called from several goroutines. Nil means rand.Float64.
+	Random func() float64
 	// Observe is told of every invocation's end, for metrics. Nil: nobody is.
 	Observe func(Observation)
 	Clock   clock.Clock
@@ -82,6 +89,9 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Float64
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(Observation) {}
 	}
@@ -115,19 +125,24 @@ type Result struct {
 }
 
 // Resolve finds the version that a request means and checks that it can be
-// invoked. Errors are the API's.
+// invoked. Of an alias with two versions it chooses one, anew with each call.
+// Errors are the API's.
 func (s *Service) Resolve(ref function.Ref) (*function.Version, error) {
-	version, ok := ref.Version()
-	if ok {
-		if v, found := s.cfg.Catalog.Lookup(ref.Key, version); found {
-			return v, invocable(v)
-		}
+	if v, found := s.lookup(ref); found {
+		return v, invocable(v)
 	}
 	qualifier := ref.Qualifier
 	if qualifier == "" {
 		qualifier = function.Latest
 	}
 	return nil, api.NewResourceNotFound("Function not found: %s", ref.Key.QualifiedARN(qualifier))
+}
+
+func (s *Service) lookup(ref function.Ref) (*function.Version, bool) {
+	if version, ok := ref.Version(); ok {
+		return s.cfg.Catalog.Lookup(ref.Key, version)
+	}
+	return s.cfg.Catalog.LookupAlias(ref.Key, ref.Qualifier, s.cfg.Random())
 }
 
 func invocable(v *function.Version) error {

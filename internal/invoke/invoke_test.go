@@ -23,6 +23,10 @@ func (c fakeCatalog) Lookup(key function.Key, version string) (*function.Version
 	return v, ok
 }
 
+func (fakeCatalog) LookupAlias(function.Key, string, float64) (*function.Version, bool) {
+	return nil, false
+}
+
 // fakeSlots never gives a slot.
 type fakeSlots struct{ err error }
 

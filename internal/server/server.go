@@ -247,7 +247,9 @@ func (s *Server) openExecution(context.Context) (err error) {
 		}
 		return nil
 	})
-	stop := s.catalog.OnChange(func(c store.Change) { s.pool.Changed(c.Key, c.Version, c.New) })
+	stop := s.catalog.OnChange(func(c store.Change[function.Version]) {
+		s.pool.Changed(c.Ref.Key, c.Ref.Qualifier, c.New)
+	})
 	s.onClose(func() error { stop(); return nil })
 	s.invoke = invoke.New(invoke.Config{Catalog: s.catalog, Slots: s.pool, Observe: s.metrics().observe, Log: s.cfg.Log})
 	return nil

@@ -6,12 +6,24 @@ import (
 	"github.com/lambhq/lamb/internal/function"
 )
 
-// Change tells what became of one version in a committed transaction.
-type Change struct {
-	Key     function.Key
-	Version string
-	// New is the version as it is now; nil when it was deleted.
-	New *function.Version
+// Change tells what became of one record in a committed transaction.
+type Change[R any] struct {
+	// Ref names the record: the function, and its version, alias or qualifier.
+	Ref function.Ref
+	// New is the record as it is now; nil when it was deleted.
+	New *R
+}
+
+// Changes are those of one transaction, in the order in which it made them.
+type Changes struct {
+	Versions []Change[function.Version]
+	Aliases  []Change[function.Alias]
+	Policies []Change[function.Policy]
+	URLs     []Change[function.URL]
+}
+
+func (c *Changes) empty() bool {
+	return len(c.Versions)+len(c.Aliases)+len(c.Policies)+len(c.URLs) == 0
 }
 
 // Subscribe has fn called with the changes of every transaction from now on:
@@ -19,7 +31,7 @@ type Change struct {
 // read the store, must not call Update (it would wait for itself), and should
 // be quick, for writers wait for it. stop ends the calls; fn may still be
 // running when stop returns.
-func (db *DB) Subscribe(fn func([]Change)) (stop func()) {
+func (db *DB) Subscribe(fn func(Changes)) (stop func()) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	id := db.nextSub
@@ -33,8 +45,8 @@ func (db *DB) Subscribe(fn func([]Change)) (stop func()) {
 }
 
 // publish tells the subscribers, oldest first. The caller holds db.writing.
-func (db *DB) publish(changes []Change) {
-	if len(changes) == 0 {
+func (db *DB) publish(changes Changes) {
+	if changes.empty() {
 		return
 	}
 	db.mu.Lock()
@@ -43,7 +55,7 @@ func (db *DB) publish(changes []Change) {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	fns := make([]func([]Change), 0, len(ids))
+	fns := make([]func(Changes), 0, len(ids))
 	for _, id := range ids {
 		fns = append(fns, db.subscribers[id])
 	}

@@ -170,18 +170,18 @@ func TestFeed(t *testing.T) {
 	db := open(t, "")
 	var got []string
 	inside := 0
-	stop := db.Subscribe(func(changes []store.Change) {
+	stop := db.Subscribe(func(changes store.Changes) {
 		var told []string
-		for _, c := range changes {
+		for _, c := range changes.Versions {
 			now := "deleted"
 			if c.New != nil {
 				now = c.New.RevisionID
 			}
 			// The commit has happened: readers see it.
-			if v, err := db.Get(t.Context(), c.Key, c.Version); err == nil && now == "deleted" || err != nil && now != "deleted" {
-				t.Errorf("told %s %s, Get = %v, %v", c.Version, now, v, err)
+			if v, err := db.Get(t.Context(), c.Ref.Key, c.Ref.Qualifier); err == nil && now == "deleted" || err != nil && now != "deleted" {
+				t.Errorf("told %s %s, Get = %v, %v", c.Ref.Qualifier, now, v, err)
 			}
-			told = append(told, c.Key.Name+":"+c.Version+" "+now)
+			told = append(told, c.Ref.Key.Name+":"+c.Ref.Qualifier+" "+now)
 		}
 		got = append(got, strings.Join(told, ", "))
 		inside++
@@ -206,7 +206,7 @@ func TestFeed(t *testing.T) {
 func TestFeedTellsWhatIsStored(t *testing.T) {
 	db := open(t, "")
 	var told *function.Version
-	defer db.Subscribe(func(changes []store.Change) { told = changes[0].New })()
+	defer db.Subscribe(func(changes store.Changes) { told = changes.Versions[0].New })()
 	v := fullVersion()
 	v.LastModified = v.LastModified.Add(456789) // more than a record keeps
 	insert(t, db, v)

@@ -132,8 +132,14 @@ func openAt(t *testing.T, path, fixture string) {
 // TestMigratesOlderSchemas: testdata/schema-N.sql is what a lamb with schema N
 // left, and is not changed when the schema goes on.
 func TestMigratesOlderSchemas(t *testing.T) {
+	for _, fixture := range []string{"schema-1.sql", "schema-3.sql"} {
+		t.Run(fixture, func(t *testing.T) { migrateFrom(t, filepath.Join("testdata", fixture)) })
+	}
+}
+
+func migrateFrom(t *testing.T, fixture string) {
 	path := filepath.Join(t.TempDir(), "state.db")
-	openAt(t, path, "testdata/schema-1.sql")
+	openAt(t, path, fixture)
 	for range 2 { // the second finds nothing to do
 		db, err := Open(t.Context(), Options{Path: path})
 		if err != nil {
@@ -150,12 +156,16 @@ func TestMigratesOlderSchemas(t *testing.T) {
 		if _, err := db.SetSettingOnce(t.Context(), "new", []byte("x")); err != nil {
 			t.Errorf("what the newer schema has: %v", err)
 		}
+		if _, err := db.Alias(t.Context(), key, "live"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("an alias that nobody made: %v", err)
+		}
 		err = db.Update(t.Context(), func(tx *Tx) error {
 			n, err := tx.NextVersion(key)
 			if err == nil && n != 5 {
 				t.Errorf("next number = %d, want 5", n)
 			}
-			return errors.Join(err, errRollback)
+			alias := &function.Alias{Key: key, Name: "live", RevisionID: "r", Version: "3"}
+			return errors.Join(err, tx.InsertAlias(alias), errRollback)
 		})
 		if !errors.Is(err, errRollback) {
 			t.Error(err)
@@ -163,6 +173,39 @@ func TestMigratesOlderSchemas(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestMigrationKeepsLayersAndSettings: what schema 3 has and schema 1 has not.
+func TestMigrationKeepsLayersAndSettings(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	openAt(t, path, "testdata/schema-3.sql")
+	db, err := Open(t.Context(), Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	key := function.LayerKey{Partition: "aws", Account: "000000000000", Region: "us-east-1", Name: "l"}
+	got, err := db.LayerVersion(t.Context(), key, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &function.LayerVersion{
+		Key: key, Number: 2, Created: time.UnixMilli(1760000000123).UTC(),
+		Code: function.Code{SHA256: "ab", Size: 7, Unzipped: 9},
+		Details: function.LayerDetails{
+			Description: "d", LicenseInfo: "MIT", Runtimes: []string{"python3.12"}, Architectures: []string{"arm64"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("layer after the migration (-want +got):\n%s", diff)
+	}
+	if value, err := db.SetSettingOnce(t.Context(), "link-key", []byte("other")); err != nil || string(value) != "secret" {
+		t.Errorf("setting after the migration: %q, %v", value, err)
 	}
 }
 

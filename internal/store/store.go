@@ -62,7 +62,7 @@ type DB struct {
 	writing chan struct{}
 
 	mu          sync.Mutex // guards the two below
-	subscribers map[int]func([]Change)
+	subscribers map[int]func(Changes)
 	nextSub     int
 }
 
@@ -84,7 +84,7 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 		sql:         pool,
 		log:         log,
 		writing:     make(chan struct{}, 1),
-		subscribers: make(map[int]func([]Change)),
+		subscribers: make(map[int]func(Changes)),
 	}, nil
 }
 

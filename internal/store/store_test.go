@@ -295,7 +295,7 @@ func TestRollback(t *testing.T) {
 	eachKind(t, func(t *testing.T, db *store.DB) {
 		insert(t, db, version("f", function.Latest, "r1"))
 		told := 0
-		defer db.Subscribe(func([]store.Change) { told++ })()
+		defer db.Subscribe(func(store.Changes) { told++ })()
 		work := func(tx *store.Tx) {
 			for _, err := range []error{
 				tx.Insert(version("g", function.Latest, "r")),

@@ -13,7 +13,7 @@ import (
 type Tx struct {
 	ctx     context.Context // the transaction's; Tx does not outlive Update
 	sql     *sql.Tx
-	changes []Change
+	changes Changes
 }
 
 // Get returns a version as this transaction sees it, or ErrNotFound.
@@ -106,8 +106,9 @@ func (tx *Tx) Replace(v *function.Version, ifRevision string) error {
 	return nil
 }
 
-// DeleteVersion deletes a published version; ErrNotFound when it is missing.
-// $LATEST goes with its function only.
+// DeleteVersion deletes a published version and its policy; ErrNotFound when it
+// is missing. $LATEST goes with its function only. That no alias invokes it is
+// the caller's to check, with AliasesOf.
 func (tx *Tx) DeleteVersion(key function.Key, version string) error {
 	number, err := versionNumber(version)
 	if err != nil {
@@ -115,6 +116,9 @@ func (tx *Tx) DeleteVersion(key function.Key, version string) error {
 	}
 	if number == 0 {
 		return fmt.Errorf("delete %s: $LATEST cannot be deleted alone", key.ARN())
+	}
+	if err := tx.lockName(key); err != nil {
+		return err
 	}
 	n, err := tx.exec(`DELETE FROM function_versions WHERE `+keyWhere+` AND version_number = ?`,
 		append(keyArgs(key), number)...)
@@ -125,11 +129,11 @@ func (tx *Tx) DeleteVersion(key function.Key, version string) error {
 		return notFound(key, version)
 	}
 	tx.changed(key, version, nil)
-	return nil
+	return ignoreNotFound(policies.delete(tx, function.Ref{Key: key, Qualifier: version}))
 }
 
-// DeleteFunction deletes all versions of a function; ErrNotFound when there
-// are none.
+// DeleteFunction deletes all versions of a function, and what belongs to it:
+// aliases, policies, URLs. ErrNotFound when there is no version.
 func (tx *Tx) DeleteFunction(key function.Key) error {
 	if err := tx.lockName(key); err != nil {
 		return err
@@ -147,7 +151,7 @@ func (tx *Tx) DeleteFunction(key function.Key) error {
 	for _, n := range numbers {
 		tx.changed(key, versionName(n), nil)
 	}
-	return nil
+	return errors.Join(urls.deleteAll(tx, key), policies.deleteAll(tx, key), aliases.deleteAll(tx, key))
 }
 
 // NextVersion takes the next version number of a function's name. A number is
@@ -213,5 +217,6 @@ func (tx *Tx) exec(query string, args ...any) (int64, error) {
 }
 
 func (tx *Tx) changed(key function.Key, version string, now *function.Version) {
-	tx.changes = append(tx.changes, Change{Key: key, Version: version, New: now})
+	tx.changes.Versions = append(tx.changes.Versions,
+		Change[function.Version]{Ref: function.Ref{Key: key, Qualifier: version}, New: now})
 }
