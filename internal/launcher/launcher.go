@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lambhq/lamb/internal/artifact"
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/clock"
 	"github.com/lambhq/lamb/internal/envapi"
@@ -37,7 +36,8 @@ const (
 // Config is what a Launcher is made from. All but Clock and Log are required;
 // OtherEndpoint may be empty.
 type Config struct {
-	Artifacts *artifact.Store
+	// Code is where the code of versions is.
+	Code      Code
 	Runtimes  *runtimes.Resolver
 	Sandboxes sandbox.Provider
 	Keyring   *auth.Keyring
@@ -103,16 +103,11 @@ func (l *Launcher) Launch(ctx context.Context, v *function.Version, released fun
 
 func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environment, released func()) error {
 	run := v.Runs()
-	tree, err := l.cfg.Artifacts.Tree(ctx, run.Code.SHA256)
+	task, opt, release, err := l.cfg.Code.Folders(ctx, run)
 	if err != nil {
 		return err
 	}
-	e.undo = append(e.undo, tree.Release)
-	opt, err := l.layers(ctx, run, e)
-	if err != nil {
-		return err
-	}
-
+	e.undo = append(e.undo, release)
 	extensions, err := externalExtensions(opt)
 	if err != nil {
 		return err
@@ -124,7 +119,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	}
 	id := newID()
 	box, err := l.cfg.Sandboxes.Create(ctx, sandbox.Spec{
-		ID: id, Task: tree.Path, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang,
+		ID: id, Task: task, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang,
 		MemoryMB: run.Config.MemoryMB, TmpMB: run.Config.TmpMB,
 		MaxProcesses: maxProcesses, MaxFiles: maxFiles,
 	})
@@ -133,7 +128,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	}
 	var program execenv.Program
 	if failure == nil {
-		program, failure = command(rt, run.Config, box.Paths(), tree.Path, opt)
+		program, failure = command(rt, run.Config, box.Paths(), task, opt)
 	}
 	creds := l.cfg.Keyring.Mint(auth.Owner{
 		Environment: id, Partition: v.Key.Partition, Account: v.Key.Account,
@@ -158,20 +153,6 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		Log:      l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
 	})
 	return nil
-}
-
-// layers returns the folder with the merged layers, lent to e; empty for none.
-func (l *Launcher) layers(ctx context.Context, run function.Content, e *environment) (string, error) {
-	digests := run.LayerDigests()
-	if len(digests) == 0 {
-		return "", nil
-	}
-	tree, err := l.cfg.Artifacts.Layers(ctx, digests)
-	if err != nil {
-		return "", fmt.Errorf("layers: %w", err)
-	}
-	e.undo = append(e.undo, tree.Release)
-	return tree.Path, nil
 }
 
 // runtime finds the interpreter, or says why there is none.

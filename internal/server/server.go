@@ -227,7 +227,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 		SDKDir: s.cfg.SDKDir, Dir: filepath.Join(s.dir.Cache(), "runtimes"), Log: s.cfg.Log,
 	})
 	launch := launcher.New(launcher.Config{
-		Artifacts: s.artifacts, Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
+		Code: launcher.Unpacked(s.artifacts), Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
 		Runtimes:       s.runtimes,
 		Logs:           s.functionLogs,
 		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.otherEndpoint(),
