@@ -27,11 +27,13 @@ type serveOptions struct {
 	interpreters map[string]string
 	logFormat    string
 	logLevel     string
+	freeze       onOff
+	cpuLimits    onOff
 	quiet        bool
 }
 
 func newServe(stdout, stderr io.Writer) *cobra.Command {
-	var o serveOptions
+	o := serveOptions{freeze: true, cpuLimits: true}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the Lambda API",
@@ -65,6 +67,8 @@ standard output, everything else to standard error.`,
 	f.StringVar(&o.cfg.Network, "network", "", "network of functions: private, none, or host (this machine's, not isolated) (default: private where it works, else none)")
 	f.StringVar(&o.cfg.HostPorts, "host-ports", "", "`ports` of this machine that functions in a private network reach as host.lamb.internal: all, none or 5432,8000-8099 (default: all if --listen is loopback)")
 	f.IntVar(&o.cfg.Shells, "shells", server.DefaultShells, "native sandboxes prepared ahead, for fast cold starts; each takes about half a megabyte")
+	f.Var(&o.freeze, "freeze", "stop the processes of idle execution environments, as on AWS; off lets them go on")
+	f.Var(&o.cpuLimits, "cpu-limits", "bound functions to the share of the CPU that belongs to their memory, as on AWS, where the sandbox can; off lets them have what there is")
 	f.BoolVar(&o.cfg.RequireIsolation, "require-isolation", false, "do not start where functions are not isolated")
 	f.StringToStringVar(&o.interpreters, "interpreter", nil, "interpreter of a runtime: `RUNTIME=PATH` (python3.12=/opt/py/bin/python3)")
 	f.StringVar(&o.cfg.SDKDir, "sdk-dir", "", "`folder` with AWS SDKs for functions that bring none: python/ (pip install --target) and nodejs/node_modules/ (npm install --prefix)")
@@ -120,6 +124,7 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 		return usageError{fmt.Errorf("--log-bytes %d: at least 1048576; --log-retention 0 keeps no logs", cfg.LogBytes)}
 	}
 	cfg.Interpreters, cfg.Version = o.interpreters, Version()
+	cfg.NoFreeze, cfg.NoCPULimits = !bool(o.freeze), !bool(o.cpuLimits)
 	if !o.quiet {
 		cfg.FunctionLogs = stdout
 	}
@@ -180,8 +185,8 @@ func printStart(w io.Writer, s *server.Server, cfg server.Config) {
 		isolation = "not of the network: functions reach what this host can reach, lamb too"
 	}
 	fmt.Fprintf(&b, "  sandbox    %s; isolation: %s\n", fp.Name, isolation)
-	fmt.Fprintf(&b, "  limits     memory %s, CPU %s, processes %s, /tmp size %s; network: %s\n",
-		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), fp.Network)
+	fmt.Fprintf(&b, "  limits     memory %s, CPU %s, processes %s, /tmp size %s; network: %s; idle environments %s\n",
+		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), fp.Network, frozen(fp.Freeze))
 	for _, m := range fp.Missing {
 		fmt.Fprintf(&b, "             - %s\n", m)
 	}
@@ -198,6 +203,13 @@ func enforced(is bool) string {
 		return "enforced"
 	}
 	return "not enforced"
+}
+
+func frozen(are bool) string {
+	if are {
+		return "are frozen"
+	}
+	return "go on running"
 }
 
 func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {

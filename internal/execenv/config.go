@@ -51,6 +51,11 @@ type Config struct {
 	Buffers *envapi.Buffers
 	// InitLimit is DefaultInitLimit when zero.
 	InitLimit time.Duration
+	// FreezeAfter is how long the environment has to be idle to be frozen;
+	// never when zero.
+	FreezeAfter time.Duration
+	// NoCPULimits lets invocations have as much of the CPU as inits.
+	NoCPULimits bool
 	// Clock is the system's when nil.
 	Clock clock.Clock
 	// Log is for lamb's own messages, not the function's. Nil discards.

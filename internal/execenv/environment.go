@@ -59,6 +59,7 @@ type Environment struct {
 	// releasing: the last invocation is over, and whoever Released tells has
 	// not said Freed yet.
 	releasing    bool
+	freezer      freezer
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
 	memoryPeak   int64
@@ -73,7 +74,10 @@ func New(cfg Config) *Environment {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Clock: cfg.Clock, Log: cfg.Log})
 	e.book = newLogbook(&cfg, e.hub)
-	e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
+	e.freezer = freezer{box: cfg.Sandbox, hub: e.hub, after: cfg.FreezeAfter}
+	if !cfg.NoCPULimits {
+		e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
+	}
 	e.api = envapi.New(envapi.Config{Handler: e, Extensions: e, Log: cfg.Log, Buffers: cfg.Buffers})
 	e.wg.Go(func() {
 		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
@@ -126,6 +130,7 @@ func (e *Environment) Init() error {
 	case l.failure.errType == "":
 		e.phase = phaseReady
 		e.initDuration, e.reportInit = took, true
+		e.idleLocked(e.cfg.Clock.Now())
 		// A runtime that ends in its first invocation has been measured once;
 		// nobody waits for it.
 		e.wg.Go(e.measure)
@@ -160,7 +165,7 @@ func (e *Environment) reset(reason string) {
 		<-l.started
 		e.endProcesses(l, reason)
 	}
-	err := e.cfg.Sandbox.Kill(e.ctx)
+	err := e.killAll()
 	if err != nil && e.ctx.Err() == nil {
 		e.cfg.Log.Error("sandbox could not be reset", "err", err)
 	}
@@ -214,6 +219,7 @@ func (e *Environment) close() error {
 	if l != nil {
 		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "closed"})
 	}
+	e.freezer.stopLocked()
 	e.mu.Unlock()
 
 	if inv != nil {

@@ -36,6 +36,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	inv.Event.DeadlineMs = inv.deadline.UnixMilli()
 	inv.cold = e.reportInit
 	e.reportInit = false
+	frozen := e.freezer.frozen
 	var l *life
 	if needsInit {
 		l = e.beginLifeLocked(telemetry.PhaseInvoke)
@@ -48,6 +49,11 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	}
 	e.mu.Unlock()
 	defer e.wg.Done()
+	if frozen {
+		if err := e.thaw(e.ctx); err != nil {
+			return e.giveUp(inv, err)
+		}
+	}
 	e.tellStart(inv)
 
 	if needsInit {
@@ -186,6 +192,9 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 		return
 	}
 	e.inv, e.releasing = nil, e.cfg.Released != nil
+	if e.phase == phaseReady {
+		e.idleLocked(at)
+	}
 	reported := r.requestID != "" // before the reset, when subscribers were there
 	if !reported {
 		e.tellRuntimeDoneLocked(inv, at, r)

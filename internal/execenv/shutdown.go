@@ -51,6 +51,9 @@ func (e *Environment) askToEnd(l *life, reason string) {
 	if extensions == 0 {
 		return
 	}
+	if err := e.thaw(e.ctx); err != nil {
+		e.cfg.Log.Warn("frozen environment could not be thawed for its end", "err", err)
+	}
 	total, share := budgetInternal, budgetInternal
 	if len(external) > 0 {
 		total, share = budgetExternal, budgetRuntime

@@ -48,8 +48,11 @@ type Config struct {
 	// LambdaEndpoint is where functions reach the Lambda API, OtherEndpoint
 	// where the other AWS services are.
 	LambdaEndpoint, OtherEndpoint string
-	Clock                         clock.Clock
-	Log                           *slog.Logger
+	// FreezeAfter and NoCPULimits: see execenv.Config.
+	FreezeAfter time.Duration
+	NoCPULimits bool
+	Clock       clock.Clock
+	Log         *slog.Logger
 }
 
 // Launcher makes environments.
@@ -146,11 +149,12 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
 		Extensions: extensions, LogStream: stream,
-		Logs:     l.cfg.Logs(v, stream),
-		Released: func(*execenv.Environment) { released() },
-		Buffers:  l.buffers,
-		Clock:    l.cfg.Clock,
-		Log:      l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
+		Logs:        l.cfg.Logs(v, stream),
+		Released:    func(*execenv.Environment) { released() },
+		Buffers:     l.buffers,
+		FreezeAfter: l.cfg.FreezeAfter, NoCPULimits: l.cfg.NoCPULimits,
+		Clock: l.cfg.Clock,
+		Log:   l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
 	})
 	return nil
 }

@@ -55,6 +55,9 @@ type Config struct {
 	// Shells is how many native sandboxes are prepared ahead, DefaultShells
 	// when zero; none when negative: every cold start then makes its own.
 	Shells int
+	// NoFreeze lets the processes of idle environments go on, NoCPULimits lets
+	// functions have as much of the CPU as there is.
+	NoFreeze, NoCPULimits bool
 	// RequireIsolation makes Start fail where functions are not isolated.
 	RequireIsolation bool
 	// Interpreters and SDKDir: see runtimes.Options.

@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -34,6 +35,7 @@ import (
 	"github.com/lambhq/lamb/internal/catalog"
 	"github.com/lambhq/lamb/internal/control"
 	"github.com/lambhq/lamb/internal/datadir"
+	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/front"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/gateway"
@@ -231,6 +233,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 		Runtimes:       s.runtimes,
 		Logs:           s.functionLogs,
 		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.otherEndpoint(),
+		FreezeAfter: s.freezeAfter(), NoCPULimits: s.cfg.NoCPULimits,
 		Log: s.cfg.Log,
 	})
 	poolCfg := pool.Config{
@@ -381,8 +384,25 @@ func (s *Server) otherEndpoint() string {
 	return u.String()
 }
 
-// Fingerprint says what isolation is in force.
-func (s *Server) Fingerprint() sandbox.Fingerprint { return s.sandboxes.Fingerprint() }
+// freezeAfter is how long an environment is idle until it is frozen; zero for
+// never.
+func (s *Server) freezeAfter() time.Duration {
+	if !s.Fingerprint().Freeze {
+		return 0
+	}
+	return execenv.DefaultFreezeAfter
+}
+
+// Fingerprint says what isolation and limits are in force.
+func (s *Server) Fingerprint() sandbox.Fingerprint {
+	fp := s.sandboxes.Fingerprint()
+	fp.Freeze = fp.Freeze && !s.cfg.NoFreeze
+	if fp.CPU && s.cfg.NoCPULimits {
+		fp.CPU = false
+		fp.Missing = slices.Concat(fp.Missing, []string{"CPU is not limited: --cpu-limits off."})
+	}
+	return fp
+}
 
 // DataDir is where the server keeps its data.
 func (s *Server) DataDir() string { return s.dir.Path() }

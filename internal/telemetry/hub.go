@@ -117,6 +117,7 @@ func newLifetime() lifetime {
 // Stats are a Hub's figures since it was made.
 type Stats struct {
 	Subscriptions int   // at present
+	Waiting       int   // bytes that are to be delivered, at present
 	Delivered     int64 // records, each counted once per subscriber
 	Dropped       int64 // records, likewise
 }
@@ -339,6 +340,6 @@ func (h *Hub) Stats() Stats {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	stats := h.total
-	stats.Subscriptions = len(h.subs)
+	stats.Subscriptions, stats.Waiting = len(h.subs), h.held
 	return stats
 }
