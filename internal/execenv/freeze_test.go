@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -202,8 +203,7 @@ func TestFreezeDeafSubscriber(t *testing.T) {
 	}
 	defer deaf.Close()
 	d, c := newDiary(), clocktest.New(start)
-	subscriber := newSink(t, d)
-	subscriber.Listener = deaf
+	subscriber := &sink{Server: &httptest.Server{Listener: deaf}, diary: d}
 	env, s := newFreezing(t, c, someTime, map[string]script{"agent": subscriber.subscribes(t)})
 	c.Advance(telemetryTime)
 	s.expect("freeze")
