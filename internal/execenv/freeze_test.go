@@ -237,4 +237,3 @@ func TestFreezeRaces(t *testing.T) {
 	}
 	close(s.notes)
 }
-
