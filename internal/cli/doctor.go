@@ -126,8 +126,8 @@ func describe(fp sandbox.Fingerprint) string {
 	if fp.Isolation {
 		isolation = "isolated"
 	}
-	return fmt.Sprintf("%s; memory %s, CPU %s, processes %s, /tmp size %s; network: %s; idle environments %s", isolation,
-		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), fp.Network, frozen(fp.Freeze))
+	return fmt.Sprintf("%s; memory %s, CPU %s, processes %s, /tmp size %s; idle environments %s; network: %s", isolation,
+		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), frozen(fp.Freeze), fp.Network)
 }
 
 // dataFolder is the folder that lamb serve would use.

@@ -185,8 +185,8 @@ func printStart(w io.Writer, s *server.Server, cfg server.Config) {
 		isolation = "not of the network: functions reach what this host can reach, lamb too"
 	}
 	fmt.Fprintf(&b, "  sandbox    %s; isolation: %s\n", fp.Name, isolation)
-	fmt.Fprintf(&b, "  limits     memory %s, CPU %s, processes %s, /tmp size %s; network: %s; idle environments %s\n",
-		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), fp.Network, frozen(fp.Freeze))
+	fmt.Fprintf(&b, "  limits     memory %s, CPU %s, processes %s, /tmp size %s; idle environments %s; network: %s\n",
+		enforced(fp.Memory), enforced(fp.CPU), enforced(fp.Processes), enforced(fp.Tmp), frozen(fp.Freeze), fp.Network)
 	for _, m := range fp.Missing {
 		fmt.Fprintf(&b, "             - %s\n", m)
 	}

@@ -42,6 +42,8 @@ type Environment struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	created time.Time
+
 	closeOnce sync.Once
 	closeErr  error // valid after closeOnce
 
@@ -63,6 +65,8 @@ type Environment struct {
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
 	memoryPeak   int64
+	invocations  int64     // ever begun
+	fatal        string    // see State.FirstFatalError
 	measured     time.Time // when memoryPeak was read
 }
 
@@ -70,7 +74,7 @@ type Environment struct {
 // until Init. It takes the sandbox over.
 func New(cfg Config) *Environment {
 	cfg.setDefaults()
-	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted}
+	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted, created: cfg.Clock.Now()}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Clock: cfg.Clock, Log: cfg.Log})
 	e.book = newLogbook(&cfg, e.hub)

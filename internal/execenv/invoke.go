@@ -31,6 +31,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	}
 	e.phase = phaseInvoking
 	e.inv, e.undelivered, e.releasing = inv, false, false
+	e.invocations++
 	inv.started = e.cfg.Clock.Now()
 	inv.deadline = inv.started.Add(timeout)
 	inv.Event.DeadlineMs = inv.deadline.UnixMilli()
@@ -163,6 +164,7 @@ func (e *Environment) timedOut(inv *Invocation) {
 		return
 	}
 	e.phase = phaseResetting
+	e.failedLocked(errTypeTimeout)
 	e.wg.Add(1) // phase is not Closed, so Close has yet to wait
 	l := e.life
 	initialising := l != nil && !l.ended

@@ -63,7 +63,7 @@ func (l *life) ready() bool {
 // beginLifeLocked prepares the state for new processes.
 func (e *Environment) beginLifeLocked(phase telemetry.Phase) *life {
 	l := &life{phase: phase, started: make(chan struct{}), done: make(chan struct{})}
-	e.life = l
+	e.life, e.fatal = l, ""
 	e.runtime = runtimeStarted
 	e.waiters = nil
 	return l
@@ -144,6 +144,9 @@ func (e *Environment) endInitLocked(l *life, f failure) {
 	}
 	l.ended = true
 	l.failure = f
+	if f.errType != "" {
+		e.failedLocked(f.errType)
+	}
 	close(l.done)
 }
 
@@ -162,12 +165,14 @@ func (e *Environment) failLocked(l *life, f failure) {
 		e.mu.Unlock()
 		return // its init has failed: who waited for it resets
 	case e.inv == nil || e.phase == phaseReady: // or it is only being reported yet
+		e.failedLocked(f.errType)
 		e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
 		e.resetIdleLocked(reasonFailure)
 		e.mu.Unlock()
 		return
 	}
 	inv := e.inv
+	e.failedLocked(f.errType)
 	e.phase = phaseResetting
 	e.mu.Unlock()
 

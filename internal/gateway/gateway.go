@@ -31,6 +31,11 @@ type RawHandler func(w http.ResponseWriter, r *http.Request, in any)
 // there (any more) gives an error that is fs.ErrNotExist.
 type CodeOpener func(ctx context.Context, parts []string) (io.ReadSeekCloser, error)
 
+// View gives what operators read at its path, or at a path below it: rest is
+// what follows the slash, empty for the path itself. The value is encoded as
+// JSON; nil means that there is nothing.
+type View func(rest string) any
+
 // Config is what a Gateway needs. Fields without a word about nil are required.
 type Config struct {
 	// Service runs the operations that Raw does not. Payloads in its inputs
@@ -57,6 +62,9 @@ type Config struct {
 	Version string
 	// Registry takes the gateway's metrics, and is what /metrics shows.
 	Registry *prometheus.Registry
+	// Views are what operators can read as JSON below /_lamb/, by the first
+	// segment of the path; may be nil.
+	Views map[string]View
 	// Links checks the links of Code.Location, Code opens what they name. Both
 	// may be nil: there are no links then.
 	Links *auth.Links

@@ -50,8 +50,37 @@ func (g *Gateway) serveOperator(rq *request) {
 	case MetricsPath:
 		g.exposed.ServeHTTP(rq.w, rq.r)
 	default:
-		rq.fail(api.NewUnknownOperation("There is nothing at this path."))
+		g.serveView(rq)
 	}
+}
+
+// serveView answers with what a View gives.
+func (g *Gateway) serveView(rq *request) {
+	name, rest, below := strings.Cut(strings.TrimPrefix(rq.r.URL.Path, lambPrefix), "/")
+	view := g.cfg.Views[name]
+	if view == nil || below && rest == "" {
+		rq.fail(api.NewUnknownOperation("There is nothing at this path."))
+		return
+	}
+	value := view(rest)
+	if value == nil {
+		rq.fail(api.NewResourceNotFound("There is no %q in %s%s.", rest, lambPrefix, name))
+		return
+	}
+	rq.answerJSON(http.StatusOK, value)
+}
+
+// answerJSON answers an operator with a value that is of this moment.
+func (rq *request) answerJSON(status int, value any) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		rq.fail(err)
+		return
+	}
+	rq.w.Header().Set("Content-Type", "application/json")
+	rq.w.Header().Set("Cache-Control", "no-store")
+	rq.w.WriteHeader(status)
+	_, _ = rq.w.Write(append(text, '\n')) // the client has gone: nobody is left to tell
 }
 
 // mayOperate lets health checks and Prometheus in, which sign nothing: from
@@ -82,15 +111,7 @@ func (g *Gateway) serveHealth(rq *request) {
 	if !g.cfg.Ready() {
 		health.Status, status = "starting", http.StatusServiceUnavailable
 	}
-	text, err := json.Marshal(health)
-	if err != nil {
-		rq.fail(err)
-		return
-	}
-	rq.w.Header().Set("Content-Type", "application/json")
-	rq.w.Header().Set("Cache-Control", "no-store")
-	rq.w.WriteHeader(status)
-	_, _ = rq.w.Write(append(text, '\n')) // the client has gone: nobody is left to tell
+	rq.answerJSON(status, health)
 }
 
 // serveCode answers a link of Code.Location with the archive as it was

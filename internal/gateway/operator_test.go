@@ -58,6 +58,28 @@ func TestHealth(t *testing.T) {
 	d.get(t, "GET", "/_lamb/other").wantError(t, 404, "UnknownOperationException", "")
 }
 
+// TestViews are answered as JSON, to those who may read health.
+func TestViews(t *testing.T) {
+	views := map[string]View{"things": func(rest string) any {
+		switch rest {
+		case "":
+			return []string{"a/b"}
+		case "a/b":
+			return map[string]int{"n": 1}
+		}
+		return nil
+	}}
+	d := open(t, func(c *Config) { c.Views = views })
+	for path, want := range map[string]string{"/_lamb/things": `["a/b"]`, "/_lamb/things/a/b": `{"n":1}`, "/_lamb/things/a%2Fb": `{"n":1}`} {
+		if a := d.get(t, "GET", path); a.status != 200 || a.body != want+"\n" {
+			t.Errorf("%s is %d %s", path, a.status, a.body)
+		}
+	}
+	d.get(t, "GET", "/_lamb/things/c").wantError(t, 404, "ResourceNotFoundException", "things")
+	d.get(t, "GET", "/_lamb/things/").wantError(t, 404, "UnknownOperationException", "")
+	d.get(t, "POST", "/_lamb/things").wantError(t, 405, "MethodNotAllowedException", "GET")
+}
+
 func TestMetrics(t *testing.T) {
 	d := open(t, nil)
 	d.service.account = func(context.Context) (*api.GetAccountSettingsResponse, error) {

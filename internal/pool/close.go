@@ -1,6 +1,13 @@
 package pool
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/lambhq/lamb/internal/execenv"
+)
 
 // Stats counts what the pool has.
 type Stats struct {
@@ -30,6 +37,28 @@ func (p *Pool) Stats() Stats {
 		s.MemoryMB += int64(m.memoryMB)
 	}
 	return s
+}
+
+// View is one environment, for operators.
+type View struct {
+	execenv.State
+	// TenantID is the only tenant that it serves; empty without tenant isolation.
+	TenantID string `json:"tenantId,omitempty"`
+}
+
+// Environments lists the environments there are, the oldest first.
+func (p *Pool) Environments() []View {
+	p.mu.Lock()
+	members := slices.Collect(maps.Keys(p.members))
+	p.mu.Unlock()
+	views := make([]View, 0, len(members))
+	for _, m := range members { // a shelf's tenant never changes
+		views = append(views, View{m.env.State(), m.shelf.tenant})
+	}
+	slices.SortFunc(views, func(a, b View) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return views
 }
 
 // Close stops admitting, waits until the invocations in flight are over or

@@ -65,6 +65,7 @@ type Environment interface {
 	Invoke(*execenv.Invocation) error
 	Finishing() bool
 	Freed()
+	State() execenv.State
 	Close() error
 }
 

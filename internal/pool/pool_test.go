@@ -33,6 +33,7 @@ type fakeEnv struct {
 func (e *fakeEnv) Init() error                      { return e.initErr }
 func (e *fakeEnv) Invoke(*execenv.Invocation) error { return nil }
 func (e *fakeEnv) Close() error                     { close(e.closed); return nil }
+func (e *fakeEnv) State() execenv.State             { return execenv.State{ID: e.name} }
 func (e *fakeEnv) Freed()                           { e.setFinishing(false) }
 func (e *fakeEnv) Finishing() bool {
 	e.mu.Lock()
@@ -425,5 +426,23 @@ func race(t *testing.T, limit int) {
 	}
 	if served := 8*200 - throttled.Load(); served < 100 {
 		t.Errorf("only %d were served", served)
+	}
+}
+
+// TestEnvironments lists what there is, with its tenant.
+func TestEnvironments(t *testing.T) {
+	f := newFixture(t, nil)
+	v := version("f", "1")
+	for _, tenant := range []string{"", "blue"} {
+		if _, err := f.Acquire(t.Context(), v, tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]string{}
+	for _, view := range f.Environments() {
+		got[view.ID] = view.TenantID
+	}
+	if len(got) != 2 || got[f.all()[0].name] != "" || got[f.all()[1].name] != "blue" {
+		t.Errorf("environments and their tenants: %q", got)
 	}
 }

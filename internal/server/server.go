@@ -288,6 +288,7 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 		Raw:     map[string]gateway.RawHandler{"Invoke": s.invoke.Serve},
 		Keyring: s.keyring, Account: s.cfg.Account, Hosts: s.cfg.Hosts, Insecure: s.cfg.Insecure,
 		SpoolDir: s.dir.Spool(), Ready: s.ready.Load, Version: s.cfg.Version, Registry: s.registry,
+		Views: map[string]gateway.View{"environments": s.environments},
 		Links: s.links, Code: s.openCode, Log: s.cfg.Log,
 	})
 	if err != nil {

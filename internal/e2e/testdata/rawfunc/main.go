@@ -50,6 +50,8 @@ func main() {
 		for {
 			say("POST", "/2018-06-01/runtime/invocation/"+next()+"/response", "this is <no> JSON")
 		}
+	case "tick":
+		tick()
 	case "half":
 		id := next()
 		c := dial()
@@ -59,6 +61,18 @@ func main() {
 	default:
 		fmt.Fprintln(os.Stderr, "unknown handler")
 		os.Exit(1)
+	}
+}
+
+// tick says "tick" all the time, also while no event is there.
+func tick() {
+	go func() {
+		for range time.Tick(5 * time.Millisecond) {
+			fmt.Println("tick")
+		}
+	}()
+	for {
+		say("POST", "/2018-06-01/runtime/invocation/"+next()+"/response", "1")
 	}
 }
 
