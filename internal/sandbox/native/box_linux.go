@@ -40,7 +40,10 @@ type Box struct {
 	mu    sync.Mutex // guards what follows
 	procs map[int]*proc
 	peak  int64 // the most memory that an ended process had, in bytes
-	kills int64 // of the memory limit, as far as they were reported
+	// mark is the group's high-water mark as it was last looked at, cache the
+	// most that files had of it, corrected what Usage said.
+	mark, cache, corrected int64
+	kills                  int64 // of the memory limit, as far as they were reported
 }
 
 var _ sandbox.Sandbox = (*Box)(nil)

@@ -221,7 +221,7 @@ func (g *group) limit(memoryMB, processes int) error {
 				errs = append(errs, err)
 			}
 		}
-		errs = append(errs, g.share(memoryMB))
+		errs = append(errs, g.reserve(memoryMB))
 	}
 	if processes > 0 {
 		n := strconv.Itoa(processes + 1) // process 1
@@ -244,6 +244,17 @@ func (g *group) peak() (n int64, ok bool) {
 		return readNumber(filepath.Join(g.v2, "memory.peak"))
 	}
 	return 0, false
+}
+
+// cache is the memory that holds files, which the kernel takes back when it
+// needs it.
+func (g *group) cache() int64 {
+	dir := g.v1["memory"]
+	if dir == "" {
+		dir = g.v2
+	}
+	path := filepath.Join(dir, "memory.stat")
+	return max(0, readKey(path, "inactive_file")) + max(0, readKey(path, "active_file"))
 }
 
 // resetPeak forgets what setting up needed. A kernel that cannot counts it.

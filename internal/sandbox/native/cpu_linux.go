@@ -44,42 +44,44 @@ func (g *group) prepareCPU() error {
 	return writeGroup(dir, "cpu.cfs_period_us", strconv.Itoa(cpuPeriod))
 }
 
-// share sets the weight among others when the CPUs are all busy, and what a
-// quota that comes later may save up: a function that has been idle for a
-// period has another's worth in reserve.
-func (g *group) share(memoryMB int) error {
-	dir, weight, burst := g.v1["cpu"], "cpu.shares", "cpu.cfs_burst_us"
-	value := max(2, 1024*memoryMB/fullCPU)
+// reserve sets what a quota that comes later may save up: a function that has
+// been idle for a period has another's worth.
+func (g *group) reserve(memoryMB int) error {
+	dir, name := g.v1["cpu"], "cpu.cfs_burst_us"
 	if dir == "" {
 		if !g.of.controllers["cpu"] {
 			return nil
 		}
-		dir, weight, burst = g.v2, "cpu.weight", "cpu.max.burst"
-		value = min(max(1, 100*memoryMB/fullCPU), 10000)
+		dir, name = g.v2, "cpu.max.burst"
 	}
-	err := writeGroup(dir, burst, strconv.Itoa(quotaOf(memoryMB)))
+	err := writeGroup(dir, name, strconv.Itoa(quotaOf(memoryMB)))
 	if errors.Is(err, os.ErrNotExist) {
-		err = nil // Linux before 5.14 has none
+		return nil // Linux before 5.14 has none
 	}
-	return errors.Join(err, writeGroup(dir, weight, strconv.Itoa(value)))
+	return err
 }
 
-// quota bounds the CPU time to AWS's share for this memory, or lifts the
-// bound.
+// quota bounds the CPU time to AWS's share for this memory, which is also the
+// weight among others when all CPUs are busy; or lifts both: an init counts
+// like any other program.
 func (g *group) quota(memoryMB int, limited bool) error {
 	if dir := g.v1["cpu"]; dir != "" {
-		value := "-1"
+		quota, weight := -1, 1024
 		if limited {
-			value = strconv.Itoa(quotaOf(memoryMB))
+			quota, weight = quotaOf(memoryMB), max(2, weight*memoryMB/fullCPU)
 		}
-		return writeGroup(dir, "cpu.cfs_quota_us", value)
+		return errors.Join(
+			writeGroup(dir, "cpu.cfs_quota_us", strconv.Itoa(quota)),
+			writeGroup(dir, "cpu.shares", strconv.Itoa(weight)))
 	}
 	if !g.of.controllers["cpu"] {
 		return nil
 	}
-	value := "max"
+	bound, weight := "max", 100
 	if limited {
-		value = fmt.Sprintf("%d %d", quotaOf(memoryMB), cpuPeriod)
+		bound, weight = fmt.Sprintf("%d %d", quotaOf(memoryMB), cpuPeriod), min(max(1, weight*memoryMB/fullCPU), 10000)
 	}
-	return writeGroup(g.v2, "cpu.max", value)
+	return errors.Join(
+		writeGroup(g.v2, "cpu.max", bound),
+		writeGroup(g.v2, "cpu.weight", strconv.Itoa(weight)))
 }

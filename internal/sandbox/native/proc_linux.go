@@ -211,9 +211,16 @@ func (b *Box) Usage() (sandbox.Usage, error) {
 		u.Processes = len(b.shell.processes())
 	}
 	if peak, ok := b.shell.group.peak(); ok {
-		u.MemoryPeakBytes = peak
+		u.MemoryPeakBytes = b.withoutCache(peak)
 		return u, nil
 	}
+	u.MemoryPeakBytes = b.residentPeak()
+	return u, nil
+}
+
+// residentPeak is the sum of the live processes' own high-water marks, or what
+// it has been before.
+func (b *Box) residentPeak() int64 {
 	now := int64(0)
 	for _, pid := range b.shell.processes() {
 		now += b.shell.residentPeak(pid)
@@ -221,6 +228,26 @@ func (b *Box) Usage() (sandbox.Usage, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.peak = max(b.peak, now)
-	u.MemoryPeakBytes = b.peak
-	return u, nil
+	return b.peak
+}
+
+// withoutCache is a group's high-water mark without the files that the kernel
+// keeps in memory for as long as nobody needs it: what a function writes to
+// /tmp is not its memory. The most cache that was seen is taken off, but what
+// the processes themselves have had is never lost. The kernel is asked only
+// when the mark has moved, or cannot move any more.
+func (b *Box) withoutCache(mark int64) int64 {
+	b.mu.Lock()
+	same := mark == b.mark && mark < int64(b.spec.MemoryMB)<<20
+	last := b.corrected
+	b.mu.Unlock()
+	if same {
+		return last
+	}
+	cache, resident := b.shell.group.cache(), b.residentPeak()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mark, b.cache = mark, max(b.cache, cache)
+	b.corrected = max(b.corrected, min(mark, max(resident, mark-b.cache)))
+	return b.corrected
 }

@@ -50,6 +50,8 @@ func main() {
 		for {
 			say("POST", "/2018-06-01/runtime/invocation/"+next()+"/response", "this is <no> JSON")
 		}
+	case "limits":
+		limits()
 	case "tick":
 		tick()
 	case "half":
@@ -116,6 +118,12 @@ func say(method, path, body string) string {
 
 // next returns the id of the next event.
 func next() string {
+	id, _ := nextEvent()
+	return id
+}
+
+// nextEvent returns the next event with its id.
+func nextEvent() (id, event string) {
 	c := dial()
 	defer c.Close()
 	fmt.Fprintf(c, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n", api)
@@ -125,8 +133,8 @@ func next() string {
 		os.Exit(8)
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.Header.Get("Lambda-Runtime-Aws-Request-Id")
+	body, _ := io.ReadAll(resp.Body)
+	return resp.Header.Get("Lambda-Runtime-Aws-Request-Id"), string(body)
 }
 
 // noise sends everything wrong that one can think of, each on a connection of
