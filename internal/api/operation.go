@@ -130,3 +130,11 @@ func TooLarge(op *Operation, r *http.Request, size int64) error {
 func noOutput(operation string) error {
 	return fmt.Errorf("%s returned neither an answer nor an error", operation)
 }
+
+// Check validates an operation's *XRequest as Decode does; the error is a
+// ValidationException. It panics when in is no input.
+func Check(in any) error {
+	var c checker
+	in.(input).check(&c)
+	return c.err()
+}

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,7 +54,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(stdout, stderr), newDoctor(stdout))
+	root.AddCommand(
+		newServe(stdout, stderr), newDoctor(stdout),
+		newNew(stdout), newRun(os.Stdin, stdout, stderr), newPackage(stdout, stderr),
+		newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout),
+	)
 	err := root.ExecuteContext(ctx)
 	switch err.(type) {
 	case nil:
@@ -61,6 +66,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case usageError:
 		fmt.Fprintf(stderr, "lamb: %v\nSee '%s --help'.\n", err, commandPath(root, args))
 		return 2
+	}
+	if errors.Is(err, errFunction) {
+		return 1 // it has been shown
 	}
 	if strings.HasPrefix(err.Error(), "unknown command") {
 		fmt.Fprintf(stderr, "lamb: %v\nSee 'lamb --help'.\n", err)

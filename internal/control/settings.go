@@ -186,3 +186,9 @@ func set[T any](to *T, given *T) {
 		*to = *given
 	}
 }
+
+// NewConfig is the configuration that CreateFunction would give a function of
+// this key, checked as it does; what in leaves out has AWS's defaults.
+func NewConfig(key function.Key, in *api.UpdateFunctionConfigurationRequest) (function.Config, error) {
+	return withSettings(defaultConfig(key.Name), key, in)
+}
