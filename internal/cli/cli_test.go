@@ -35,12 +35,15 @@ func TestMistakes(t *testing.T) {
 		{args: []string{"serve", "--shells", "-1"}, status: 2, stderr: "--shells -1"},
 		{args: []string{"serve", "--ephemeral", "--data-dir", "x"}, status: 2, stderr: "--ephemeral and --data-dir exclude each other"},
 		{args: []string{"serve"}, env: map[string]string{"LAMB_DRAIN": "soon"}, status: 2, stderr: "LAMB_DRAIN: "},
-		{args: []string{"serve", "--ephemeral", "--account-id", "1"}, status: 1, stderr: `account id "1" is not 12 digits`},
-		{args: []string{"serve", "--ephemeral", "--region", "local"}, status: 1, stderr: `region "local" is not a region's name`},
-		{args: []string{"serve", "--ephemeral", "--aws-endpoint", "foo"}, status: 1, stderr: `AWS endpoint "foo" is not an http or https URL`},
-		{args: []string{"serve", "--ephemeral", "--drain", "-1s"}, status: 1, stderr: "drain time -1s is negative"},
-		{args: []string{"serve", "--ephemeral", "--listen", "0.0.0.0:0"}, status: 1, stderr: "refusing to listen on 0.0.0.0:0"},
-		{args: []string{"serve", "--ephemeral", "--listen", "nonsense"}, status: 1, stderr: "is not HOST:PORT"},
+		{args: []string{"serve", "--ephemeral", "--account-id", "1"}, status: 2, stderr: `account id "1" is not 12 digits`},
+		{args: []string{"serve", "--ephemeral", "--region", "local"}, status: 2, stderr: `region "local" is not a region's name`},
+		{args: []string{"serve", "--ephemeral", "--aws-endpoint", "foo"}, status: 2, stderr: `AWS endpoint "foo" is not an http or https URL`},
+		{args: []string{"serve", "--ephemeral", "--drain", "-1s"}, status: 2, stderr: "drain time -1s is negative"},
+		{args: []string{"serve", "--ephemeral", "--listen", "0.0.0.0:0"}, status: 2, stderr: "refusing to listen on 0.0.0.0:0"},
+		{args: []string{"serve", "--ephemeral", "--listen", "nonsense"}, status: 2, stderr: "is not HOST:PORT"},
+		{args: []string{"serve", "--ephemeral", "--listen", "127.0.0.1:99999"}, status: 2, stderr: `the port of listen address "127.0.0.1:99999"`},
+		{args: []string{"serve", "--ephemeral", "--interpreter", "pyton=/bin/sh"}, status: 2, stderr: `no interpreter can be chosen for "pyton"`},
+		{args: []string{"serve", "--ephemeral", "--interpreter", "python3.12=/no/python"}, status: 2, stderr: "the interpreter configured for python3.12: "},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

@@ -131,6 +131,9 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	drain, stop := untilSecondSignal()
 	defer stop()
 	s, err := server.Start(cmd.Context(), cfg)
+	if mistake := new(server.ConfigError); errors.As(err, &mistake) {
+		return usageError{mistake}
+	}
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,15 @@ func NewServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // ListenPolicy refuses, in a sentence for the operator, an address to listen
 // on (HOST:PORT) which the network can reach, unless there are access keys
-// that guard it or the operator says that it is meant.
+// that guard it or the operator says that it is meant. What is no such address
+// is refused as well.
 func ListenPolicy(addr string, insecure, hasKeys bool) error {
-	host, _, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return fmt.Errorf("listen address %q is not HOST:PORT: %w", addr, err)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("the port of listen address %q is not one: %w", addr, err)
 	}
 	if insecure || hasKeys || strings.EqualFold(host, "localhost") || isLoopback(host) {
 		return nil

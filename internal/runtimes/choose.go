@@ -3,7 +3,10 @@ package runtimes
 import (
 	"context"
 	"fmt"
+	"maps"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 )
 
@@ -28,6 +31,25 @@ func (r *Resolver) choose(ctx context.Context, id identifier) (*interpreter, err
 			id.lang.title, id.lang.describe(id.series), id.lang.install(id.series), id.text),
 		Kind: ErrNotInstalled,
 	}
+}
+
+// CheckInterpreters finds the mistakes in Options.Interpreters that can be seen
+// without starting anything: keys that are no runtime of Python or Node, and
+// paths at which there is no program.
+func CheckInterpreters(configured map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(configured)) {
+		if id, err := parseID(key); key != python.family && key != nodejs.family && (err != nil || id.lang == nil) {
+			return fmt.Errorf("no interpreter can be chosen for %q, only for python, nodejs and runtimes such as python3.12 and nodejs22.x", key)
+		}
+		path, err := filepath.Abs(configured[key]) // a name alone is not looked for on PATH
+		if err == nil {
+			_, err = exec.LookPath(path)
+		}
+		if err != nil {
+			return fmt.Errorf("the interpreter configured for %s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 // configured returns the path that Options name for an identifier, and under

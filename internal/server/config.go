@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/gateway"
+	"github.com/lambhq/lamb/internal/runtimes"
 )
 
 // Defaults of Config.
@@ -84,7 +86,13 @@ type Config struct {
 	Version string
 }
 
-func (c *Config) setDefaults() error {
+// ConfigError is a value of Config that cannot be.
+type ConfigError struct{ error }
+
+// Unwrap returns what is wrong.
+func (e *ConfigError) Unwrap() error { return e.error }
+
+func (c *Config) setDefaults() {
 	def := func(p *string, v string) {
 		if *p == "" {
 			*p = v
@@ -111,6 +119,10 @@ func (c *Config) setDefaults() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+}
+
+// check finds the mistakes of who has written the configuration.
+func (c *Config) check() error {
 	switch {
 	case c.Drain < 0:
 		return fmt.Errorf("drain time %s is negative", c.Drain)
@@ -128,5 +140,8 @@ func (c *Config) setDefaults() error {
 	if !auth.ValidRegion(c.Region) {
 		return fmt.Errorf("region %q is not a region's name", c.Region)
 	}
-	return nil
+	if err := runtimes.CheckInterpreters(c.Interpreters); err != nil {
+		return err
+	}
+	return gateway.ListenPolicy(c.Listen, c.Insecure, false)
 }

@@ -19,9 +19,7 @@ import (
 func logging(t *testing.T, cfg Config, out io.Writer) *Server {
 	t.Helper()
 	cfg.FunctionLogs = out
-	if err := cfg.setDefaults(); err != nil {
-		t.Fatal(err)
-	}
+	cfg.setDefaults()
 	dir, err := datadir.Temporary(datadir.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -82,13 +82,12 @@ type Server struct {
 	undo []func(ctx context.Context) error
 }
 
-// Start builds a server and begins to serve. On an error nothing is left open.
+// Start builds a server and begins to serve. On an error nothing is left open;
+// it is a *ConfigError if cfg is to blame.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	if err := cfg.setDefaults(); err != nil {
-		return nil, err
-	}
-	if err := gateway.ListenPolicy(cfg.Listen, cfg.Insecure, false); err != nil {
-		return nil, err
+	cfg.setDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, &ConfigError{err}
 	}
 	s := &Server{cfg: cfg, served: make(chan error, 3), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
 	for _, open := range []func(context.Context) error{s.listen, s.openDir, s.beginSandboxes, s.openState, s.openExecution, s.openFrontDoor} {
