@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
@@ -79,7 +81,7 @@ func (b *Box) start(p sandbox.Process) (*proc, error) {
 	defer out.CloseWriters()
 	run := &program{
 		path: p.Path, argv: append([]string{p.Path}, p.Args...), env: p.Env, dir: dir,
-		maxFiles: b.spec.MaxFiles, stdout: -1, stderr: -1,
+		maxFiles: openFiles(b.spec.MaxFiles), stdout: -1, stderr: -1,
 	}
 	var files []*os.File
 	add := func(f *os.File) (int, error) {
@@ -250,4 +252,14 @@ func (b *Box) withoutCache(mark int64) int64 {
 	b.mark, b.cache = mark, max(b.cache, cache)
 	b.corrected = max(b.corrected, min(mark, max(resident, mark-b.cache)))
 	return b.corrected
+}
+
+// openFiles is the limit for a program that is to have at most so many files:
+// lamb's own hard limit may be lower, and nobody in a sandbox can exceed it.
+func openFiles(wanted int) int {
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil || own.Max > uint64(wanted) {
+		return wanted
+	}
+	return int(own.Max)
 }

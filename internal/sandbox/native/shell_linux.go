@@ -179,7 +179,8 @@ func (sh *shell) setup(plan *shellPlan) error {
 	}
 	_, fds, err := sh.control.receive(s)
 	if err == nil && len(fds) != plan.handed() {
-		err = fmt.Errorf("it has passed %d descriptors, not %d", len(fds), plan.handed())
+		// The kernel drops those for which lamb has no room.
+		err = fmt.Errorf("it has passed %d descriptors, not %d: %w", len(fds), plan.handed(), unix.EMFILE)
 	}
 	if err == nil {
 		sh.root, fds = os.NewFile(uintptr(fds[0]), "root"), fds[1:]
