@@ -1,7 +1,11 @@
 package pool
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/lambhq/lamb/internal/function"
@@ -42,6 +46,40 @@ func (p *Pool) reapOnce(before time.Time) {
 	}
 }
 
+// launch makes m's environment. Where the system has no descriptor or process
+// left for it, idle ones are evicted as for memory: it is the host that is full
+// then, not the function that is broken.
+func (p *Pool) launch(ctx context.Context, m *member, v *function.Version) error {
+	if err := p.makeRoom(); err != nil {
+		return err
+	}
+	for {
+		env, err := p.cfg.Launch(context.WithoutCancel(ctx), v, func() { p.released(m) })
+		if err == nil {
+			m.env = env
+			return nil
+		}
+		if !exhausted(err) {
+			return err
+		}
+		if !p.evictOldest() {
+			return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
+				Detail: fmt.Sprintf("this machine has no room for another environment: %v", err)}
+		}
+	}
+}
+
+// exhausted tells whether a limit of this process, of its user or of the
+// system is reached: open files (ulimit -n) or processes (ulimit -u).
+func exhausted(err error) bool {
+	for _, full := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN} {
+		if errors.Is(err, full) {
+			return true
+		}
+	}
+	return false
+}
+
 // makeRoom returns when the host has memory for another environment: it
 // evicts idle ones, least recently used first, and throttles when none is
 // left. What counts is what the host has available, not what functions are
@@ -55,15 +93,24 @@ func (p *Pool) makeRoom() error {
 		if err != nil || available >= p.cfg.MemoryReserve {
 			return nil
 		}
-		m := p.takeOldestIdle()
-		if m == nil {
+		if !p.evictOldest() {
 			return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
 				Detail: "the host's available memory is under the reserve"}
 		}
-		if err := m.env.Close(); err != nil {
-			p.cfg.Log.Warn("evicted environment did not close cleanly", "err", err)
-		}
 	}
+}
+
+// evictOldest closes the least recently used idle environment; false when
+// there is none.
+func (p *Pool) evictOldest() bool {
+	m := p.takeOldestIdle()
+	if m == nil {
+		return false
+	}
+	if err := m.env.Close(); err != nil {
+		p.cfg.Log.Warn("evicted environment did not close cleanly", "err", err)
+	}
+	return true
 }
 
 // takeOldestIdle removes the least recently used idle environment.

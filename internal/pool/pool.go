@@ -211,10 +211,7 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version, tenant string) 
 // coldStart makes m's environment and runs its init. The invocation has been
 // admitted; on an error that is taken back.
 func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*Slot, error) {
-	err := p.makeRoom()
-	if err == nil {
-		m.env, err = p.cfg.Launch(context.WithoutCancel(ctx), v, func() { p.released(m) })
-	}
+	err := p.launch(ctx, m, v)
 	p.mu.Lock()
 	m.shelf.starting--
 	if err != nil {

@@ -95,6 +95,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, errors.Join(err, s.Close(context.Background()))
 		}
 	}
+	s.warnOfOpenFiles()
 	s.ready.Store(true)
 	go func() { s.served <- s.front.Serve(s.listener) }()
 	go func() { s.served <- s.http.Serve(s.front.Others()) }()
