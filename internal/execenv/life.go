@@ -2,7 +2,6 @@ package execenv
 
 import (
 	"errors"
-	"strings"
 	"sync"
 
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -83,10 +82,14 @@ func (e *Environment) startRuntime(l *life) {
 		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
 		return
 	}
-	stdout, stderr := e.book.streamPair(!strings.HasPrefix(e.run.Runtime, "provided"))
+	managed, logs := isManaged(e.run.Runtime), 0
+	if managed {
+		logs = logDescriptor
+	}
+	stdout, stderr := e.book.streamPair(managed)
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
 		Path: e.cfg.Program.Path, Args: e.cfg.Program.Args, Env: e.cfg.Env,
-		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr,
+		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr, LogDescriptor: logs,
 	})
 	if err != nil {
 		e.cfg.Log.Warn("runtime did not start", "program", e.cfg.Program.Path, "err", err)

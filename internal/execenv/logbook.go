@@ -67,12 +67,18 @@ type stream struct {
 	// events says that a line is an event whose own line breaks the runtime
 	// has written as carriage returns, as lamb's Python and Node programs do.
 	events bool
+	frame  *frame             // nil when the program cannot write any
 	source telemetry.Category // Function or Extension
 }
 
-// streamPair gives the outputs of a new runtime process; see stream.events.
-func (b *logbook) streamPair(events bool) (stdout, stderr *stream) {
-	return b.pair(stream{book: b, events: events, source: telemetry.Function})
+// streamPair gives the outputs of a new runtime process. A managed one writes
+// events: frames, or lines as stream.events has them.
+func (b *logbook) streamPair(managed bool) (stdout, stderr *stream) {
+	stdout, stderr = b.pair(stream{book: b, events: managed, source: telemetry.Function})
+	if managed {
+		stdout.frame = new(frame)
+	}
+	return stdout, stderr
 }
 
 func (b *logbook) pair(s stream) (stdout, stderr *stream) {
@@ -101,30 +107,54 @@ func (s *stream) Write(p []byte) (int, error) {
 	b := s.book
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := len(p)
+	s.write(p)
+	return len(p), nil
+}
+
+// write takes all of p.
+func (s *stream) write(p []byte) {
 	for len(p) > 0 {
-		i := bytes.IndexByte(p, '\n')
-		if i < 0 {
-			s.partial = append(s.partial, p...)
-			if len(s.partial) >= maxLine {
-				s.endLine()
+		text := p
+		if s.frame != nil {
+			i := s.frame.begins(p)
+			if i == 0 {
+				p = s.writeFrame(p)
+				continue
 			}
-			break
+			if i > 0 {
+				text = p[:i]
+			}
 		}
-		if len(s.partial) == 0 {
-			s.line(p[:i+1])
-		} else {
-			s.partial = append(s.partial, p[:i+1]...)
-			s.line(s.partial)
-			s.partial = s.partial[:0]
-		}
-		p = p[i+1:]
+		p = p[s.writeText(text):]
 	}
-	return n, nil
+}
+
+// writeText takes text up to the end of the first line, or all of it, and
+// returns how much that was.
+func (s *stream) writeText(p []byte) int {
+	i := bytes.IndexByte(p, '\n')
+	switch {
+	case i < 0:
+		s.partial = append(s.partial, p...)
+		if len(s.partial) >= maxLine {
+			s.endLine()
+		}
+		return len(p)
+	case len(s.partial) == 0:
+		s.line(p[:i+1])
+	default:
+		s.partial = append(s.partial, p[:i+1]...)
+		s.line(s.partial)
+		s.partial = s.partial[:0]
+	}
+	return i + 1
 }
 
 // endLine ends a line that has no newline yet.
 func (s *stream) endLine() {
+	for s.frame != nil && s.frame.have > 0 && s.frame.left == 0 {
+		s.noFrame() // its head would have come in one piece
+	}
 	if len(s.partial) == 0 {
 		return
 	}
@@ -139,15 +169,23 @@ func (s *stream) line(line []byte) {
 		end := len(bytes.TrimRight(line, "\r\n"))
 		line = append(bytes.ReplaceAll(line[:end], []byte{'\r'}, []byte{'\n'}), '\n')
 	}
-	b := s.book
-	if b.hub.Wants(s.source) {
-		b.hub.Line(b.clock.Now(), telemetry.Line{Source: s.source, Text: bytes.TrimRight(line, "\r\n"), JSON: b.asJSON})
-	}
-	b.lineLocked(line)
+	s.pass(s.book.clock.Now(), line)
 }
 
-func (b *logbook) lineLocked(line []byte) {
-	b.out.Line(b.clock.Now(), line)
+// pass hands a line or an event on.
+func (s *stream) pass(at time.Time, line []byte) {
+	b := s.book
+	if b.hub.Wants(s.source) {
+		b.hub.Line(at, telemetry.Line{Source: s.source, Text: bytes.TrimRight(line, "\r\n"), JSON: b.asJSON})
+	}
+	b.putLocked(at, line)
+}
+
+// lineLocked writes a line of the platform.
+func (b *logbook) lineLocked(line []byte) { b.putLocked(b.clock.Now(), line) }
+
+func (b *logbook) putLocked(at time.Time, line []byte) {
+	b.out.Line(at, line)
 	if !b.keep {
 		return
 	}

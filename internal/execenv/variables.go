@@ -86,11 +86,14 @@ func reserved(in VariablesInput) []string {
 	if c.Logging.ApplicationLevel != "" {
 		vars = append(vars, "AWS_LAMBDA_LOG_LEVEL="+c.Logging.ApplicationLevel)
 	}
-	if !strings.HasPrefix(c.Runtime, "provided") {
-		vars = append(vars, "AWS_EXECUTION_ENV=AWS_Lambda_"+c.Runtime)
+	if isManaged(c.Runtime) {
+		vars = append(vars, "AWS_EXECUTION_ENV=AWS_Lambda_"+c.Runtime, fmt.Sprintf("%s=%d", logDescriptorVariable, logDescriptor))
 	}
 	return vars
 }
+
+// isManaged tells whether a function's runtime is the service's and not its own.
+func isManaged(runtime string) bool { return !strings.HasPrefix(runtime, "provided") }
 
 // Variables builds a runtime's whole environment, "K=V", sorted by name.
 // Nothing is inherited from lamb. Later groups win: platform and language

@@ -123,6 +123,7 @@ type program struct {
 	events  []event
 	chunked bool
 	status  func(post) int
+	logs    bool // there is a descriptor for framed log events, which is standard output
 	// before the interpreter, as an AWS_LAMBDA_EXEC_WRAPPER has it
 	wrapper []string
 }
@@ -132,7 +133,8 @@ type program struct {
 type result struct {
 	posts          []post
 	stdout, stderr string
-	exit           int // -1: killed when idle
+	written        string // stdout, byte by byte
+	exit           int    // -1: killed when idle
 	conns          int
 	task           string
 }
@@ -167,6 +169,10 @@ func (p program) run(t *testing.T, rt *Runtime) result {
 	cmd.Env = append(cmd.Env, p.env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	copied := func() {}
+	if p.logs {
+		copied = share(t, cmd, &stdout)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +185,7 @@ func (p program) run(t *testing.T, rt *Runtime) result {
 		cmd.Process.Kill()
 		<-exited
 	}
+	copied()
 	if ctx.Err() != nil {
 		t.Fatalf("the program did not come to an end; stdout %q stderr %q", stdout.String(), stderr.String())
 	}
@@ -188,7 +195,7 @@ func (p program) run(t *testing.T, rt *Runtime) result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res := result{stdout: stdout.String(), stderr: stderr.String(), exit: cmd.ProcessState.ExitCode(), conns: len(a.conns), task: real}
+	res := result{stdout: stdout.String(), written: stdout.String(), stderr: stderr.String(), exit: cmd.ProcessState.ExitCode(), conns: len(a.conns), task: real}
 	for _, got := range a.posts {
 		got.body = strings.ReplaceAll(got.body, real, "/var/task")
 		res.posts = append(res.posts, got)

@@ -153,6 +153,9 @@ type Process struct {
 	// makes the program block, as a full pipe does. They may be the same
 	// writer, which then must be safe for concurrent use. Nil discards.
 	Stdout, Stderr io.Writer
+	// LogDescriptor is a further descriptor of the program that leads to where
+	// its standard output does, in one order with it; 0 for none.
+	LogDescriptor int
 }
 
 // Proc is a started program.

@@ -14,14 +14,41 @@ const threshold = (asJSON && LEVELS[(process.env.AWS_LAMBDA_LOG_LEVEL || '').toU
 // current is the running invocation.
 const current = { requestId: undefined, tenantId: undefined };
 
-// write puts all of a line into standard output before it returns, so that a
-// line is there even if the process ends next.
-function write(line) {
-  const data = Buffer.from(line);
+const TEXT = 1;
+const TIMED = 2;
+
+// logs is the descriptor that lamb gives for framed events, or -1. The function
+// does not see it.
+let logs = Number.parseInt(process.env._LAMBDA_TELEMETRY_LOG_FD || '-1', 10);
+delete process.env._LAMBDA_TELEMETRY_LOG_FD;
+try {
+  if (logs > 0) fs.fstatSync(logs);
+} catch (e) {
+  logs = -1; // whatever started this program has closed it
+}
+
+// write puts all of an event out before it returns, so that it is there even
+// if the process ends next: as a frame, or else as a line, in which a line feed
+// would end the event.
+function write(level, message) {
+  if (logs < 0) {
+    writeAll(1, Buffer.from(`${message.replace(/\n/g, '\r')}\n`));
+    return;
+  }
+  const length = Buffer.byteLength(message);
+  const frame = Buffer.allocUnsafe(16 + length);
+  frame.writeUInt32BE((0xa55a0000 | LEVELS[level] << 2 | TIMED | (asJSON ? 0 : TEXT)) >>> 0, 0);
+  frame.writeUInt32BE(length, 4);
+  frame.writeBigUInt64BE(BigInt(Date.now()) * 1000n, 8);
+  frame.write(message, 16);
+  writeAll(logs, frame);
+}
+
+function writeAll(fd, data) {
   let at = 0;
   while (at < data.length) {
     try {
-      at += fs.writeSync(1, data, at);
+      at += fs.writeSync(fd, data, at);
     } catch (e) {
       if (e.code !== 'EAGAIN') return; // nobody reads any more
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
@@ -29,10 +56,8 @@ function write(line) {
   }
 }
 
-// textLine joins a message's lines with carriage returns: a line feed would
-// end the event.
-function textLine(level, message) {
-  return `${new Date().toISOString()}\t${current.requestId}\t${level}\t${message.replace(/\n/g, '\r')}\n`;
+function text(level, message) {
+  return `${new Date().toISOString()}\t${current.requestId}\t${level}\t${message}`;
 }
 
 function jsonLine(level, args) {
@@ -42,10 +67,10 @@ function jsonLine(level, args) {
   if (args.length === 1) {
     line.message = args[0];
     try {
-      return JSON.stringify(line, expandJSON) + '\n';
+      return JSON.stringify(line, expandJSON);
     } catch (e) {
       line.message = util.format(args[0]); // circular
-      return JSON.stringify(line) + '\n';
+      return JSON.stringify(line);
     }
   }
   line.message = util.format(...args);
@@ -55,7 +80,7 @@ function jsonLine(level, args) {
     line.errorMessage = errors.text(error.message);
     line.stackTrace = errors.stackLines(error);
   }
-  return JSON.stringify(line) + '\n';
+  return JSON.stringify(line);
 }
 
 function expandJSON(key, value) {
@@ -71,15 +96,15 @@ function install() {
   for (const name of Object.keys(METHODS)) {
     const level = METHODS[name];
     if (LEVELS[level] < threshold) console[name] = () => {};
-    else if (asJSON) console[name] = (...args) => write(jsonLine(level, args));
-    else console[name] = (...args) => write(textLine(level, util.format(...args)));
+    else if (asJSON) console[name] = (...args) => write(level, jsonLine(level, args));
+    else console[name] = (...args) => write(level, text(level, util.format(...args)));
   }
 }
 
 // error writes what the runtime says of a failure.
 function error(words, err) {
-  if (asJSON) write(jsonLine('ERROR', [errors.isError(err) ? err : errors.payload(err)]));
-  else write(textLine('ERROR', `${words} ${errors.describe(err)}`));
+  if (asJSON) write('ERROR', jsonLine('ERROR', [errors.isError(err) ? err : errors.payload(err)]));
+  else write('ERROR', text('ERROR', `${words} ${errors.describe(err)}`));
 }
 
 module.exports = { install, error, current };

@@ -81,7 +81,7 @@ func (b *Box) start(p sandbox.Process) (*proc, error) {
 	defer out.CloseWriters()
 	run := &program{
 		path: p.Path, argv: append([]string{p.Path}, p.Args...), env: p.Env, dir: dir,
-		maxFiles: openFiles(b.spec.MaxFiles), stdout: -1, stderr: -1,
+		maxFiles: openFiles(b.spec.MaxFiles), stdout: -1, stderr: -1, logs: p.LogDescriptor,
 	}
 	var files []*os.File
 	add := func(f *os.File) (int, error) {

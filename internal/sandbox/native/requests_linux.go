@@ -69,6 +69,7 @@ type program struct {
 	// stdout and stderr are indices of the descriptors that come with the
 	// message, or -1 for /dev/null.
 	stdout, stderr int
+	logs           int // another descriptor of the program for stdout; 0 for none
 }
 
 // start runs a program. Its report is: process or error, what went wrong
@@ -102,6 +103,9 @@ func (m *image) start(request uint64, p *program) *script {
 		}
 	}
 	must(report+24, "close-on-exec", unix.SYS_CLOSE_RANGE, 3, ^uint32(0), unix.CLOSE_RANGE_CLOEXEC)
+	if p.logs > 0 && p.stdout >= 0 {
+		must(report+24, "dup3", unix.SYS_DUP3, 1, p.logs, 0)
+	}
 	if p.maxFiles > 0 {
 		n := uint64(p.maxFiles)
 		must(report+24, "limit files", unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, s.words(n, n), 0)

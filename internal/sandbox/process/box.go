@@ -98,6 +98,7 @@ func (b *box) start(p sandbox.Process) (sandbox.Proc, error) {
 		maxFiles: b.spec.MaxFiles,
 		stdout:   out.Stdout,
 		stderr:   out.Stderr,
+		logs:     p.LogDescriptor,
 	})
 	if err != nil {
 		out.CloseReaders()

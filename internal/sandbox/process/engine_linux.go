@@ -110,7 +110,7 @@ type supervisedGroup struct {
 func (g *supervisedGroup) start(p program) (*proc, error) {
 	req := &request{
 		op: opStart, box: g.box, maxFiles: uint32(min(p.maxFiles, 1<<30)),
-		path: p.path, dir: p.dir, argv: p.argv, env: p.env,
+		path: p.path, dir: p.dir, argv: p.argv, env: p.env, logs: uint32(p.logs),
 	}
 	var files []*os.File
 	switch {

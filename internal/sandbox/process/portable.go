@@ -55,6 +55,10 @@ func (g *portableGroup) start(p program) (*proc, error) {
 			files[i] = null
 		}
 	}
+	if p.logs > 0 {
+		files = append(files, make([]*os.File, p.logs+1-len(files))...) // nil: closed
+		files[p.logs] = files[1]
+	}
 	env := p.env
 	if env == nil {
 		env = []string{} // nil would mean lamb's own

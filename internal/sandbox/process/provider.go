@@ -82,6 +82,7 @@ type program struct {
 	dir            string
 	maxFiles       int
 	stdout, stderr *os.File // nil means /dev/null; the caller closes them
+	logs           int      // another descriptor for stdout; 0 for none
 }
 
 // New returns a provider. The caller closes it.

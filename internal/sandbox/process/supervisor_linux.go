@@ -261,6 +261,12 @@ func (s *supervisor) start(req *request, files []int) {
 		stdio[1] = take()
 		stdio[2] = stdio[1]
 	}
+	for n := 3; n < int(req.logs); n++ {
+		stdio = append(stdio, ^uintptr(0)) // closed
+	}
+	if req.logs > 2 {
+		stdio = append(stdio, stdio[1])
+	}
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,6 +56,7 @@ type request struct {
 	signal   syscall.Signal // opSignal
 	maxFiles uint32         // opStart, as the rest; zero means no limit
 	outputs  byte
+	logs     uint32 // another descriptor for stdout; zero for none
 	path     string
 	dir      string
 	argv     []string
@@ -64,7 +65,7 @@ type request struct {
 
 func (r *request) append(b []byte) []byte {
 	b = append(b, byte(r.op), r.outputs)
-	for _, n := range []uint64{r.id, uint64(r.box), r.target, uint64(r.signal), uint64(r.maxFiles)} {
+	for _, n := range []uint64{r.id, uint64(r.box), r.target, uint64(r.signal), uint64(r.maxFiles), uint64(r.logs)} {
 		b = binary.AppendUvarint(b, n)
 	}
 	b = appendString(appendString(b, r.path), r.dir)
@@ -90,6 +91,7 @@ func parseRequest(b []byte) (*request, error) {
 	r.target = d.number()
 	r.signal = syscall.Signal(d.number())
 	r.maxFiles = uint32(d.number())
+	r.logs = uint32(d.number())
 	r.path, r.dir = d.string(), d.string()
 	r.argv, r.env = d.strings(), d.strings()
 	if d.bad || len(d.rest) != 0 {

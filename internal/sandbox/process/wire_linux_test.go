@@ -13,7 +13,7 @@ func TestRequestRoundTrip(t *testing.T) {
 		{op: opKill, id: 1, box: 2, argv: []string{}, env: []string{}},
 		{op: opSignal, id: 1 << 60, box: markBoxes, target: 7, signal: 64, argv: []string{}, env: []string{}},
 		{
-			op: opStart, id: 3, box: 4, maxFiles: 1024, outputs: outputStdout | outputStderr,
+			op: opStart, id: 3, box: 4, maxFiles: 1024, outputs: outputStdout | outputStderr, logs: 62,
 			path: "/bin/sh", dir: "/tmp", argv: []string{"/bin/sh", "", strings.Repeat("x", 1000)}, env: []string{"A=\x00"},
 		},
 	} {

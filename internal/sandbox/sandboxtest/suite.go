@@ -50,6 +50,7 @@ func Run(t *testing.T, newProvider func(testing.TB) sandbox.Provider, opts Optio
 		{"BlockedWriter", s.blockedWriter},
 		{"FailingWriter", s.failingWriter},
 		{"OneWriterForBoth", s.oneWriter},
+		{"LogDescriptor", s.logDescriptor},
 		{"OutputAfterExit", s.outputAfterExit},
 		{"OutputBeforeKill", s.outputBeforeKill},
 		{"FlushBarrier", s.flushBarrier},

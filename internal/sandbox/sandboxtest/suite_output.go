@@ -124,6 +124,36 @@ func (s *suite) blockedWriter(t *testing.T) {
 	}
 }
 
+// logDescriptor: a further descriptor leads to where standard output does, in
+// one order with it, and is the only one.
+func (s *suite) logDescriptor(t *testing.T) {
+	k := newKit(t, s.newProvider(t), "a", nil)
+	const number = 62
+	var out output
+	p := k.program(&out, "say:1", fmt.Sprintf("log:%d=2", number), "say:3", fmt.Sprintf("log:%d=4", number), "descriptors")
+	p.LogDescriptor = number
+	proc, err := k.Start(k.ctx, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exit := k.wait(proc); exit != (sandbox.Exit{}) {
+		t.Fatalf("exit %s: %s", exit, out.stderr.String())
+	}
+	k.Flush()
+	lines := out.stdout.lines()
+	if got := strings.Join(lines[:min(4, len(lines))], " "); got != "1 2 3 4" {
+		t.Errorf("lines %q", lines)
+	}
+	files := map[string]string{}
+	for _, line := range lines[min(4, len(lines)):] {
+		number, file, _ := strings.Cut(line, " ")
+		files[number] = file
+	}
+	if files["62"] == "" || files["62"] != files["1"] || files["62"] == files["2"] {
+		t.Errorf("descriptors:\n%s", out.stdout.String())
+	}
+}
+
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("disk full") }

@@ -5,3 +5,7 @@ first event needs (_socket instead of socket and http.client, _json instead of
 json, importlib);
 logs, errors and traceback are loaded when something is logged or fails.
 """
+
+# The descriptor for framed log events (see event.py), set before anything is
+# logged.
+log_fd = None

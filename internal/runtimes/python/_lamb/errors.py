@@ -2,9 +2,10 @@
 
 import json
 import os
-import sys
 import time
 import traceback
+
+from . import event
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -88,10 +89,9 @@ class Report:
             document.update(self.document())
             line = dump(document).decode("utf-8", "replace")
         else:
-            line = "\r".join(self._lines())
+            line = "\n".join(self._lines())
         try:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            event.write(line, level=event.LEVELS["ERROR"], as_json=as_json)
         except Exception:
             pass  # the function may have closed or replaced sys.stdout; its error still goes out
 

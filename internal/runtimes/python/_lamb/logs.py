@@ -3,9 +3,10 @@
 import json
 import logging
 import os
-import sys
 import time
 import traceback
+
+from . import event
 
 _LEVELS = {
     "TRACE": logging.DEBUG,
@@ -27,17 +28,14 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {
 
 
 class LambdaLoggerHandler(logging.Handler):
-    """Writes each record as one line, that is, as one log event."""
+    """Writes each record as one log event."""
 
     def emit(self, record):
         try:
             text = self.format(record)
-            # Lines of one record are joined with a carriage return: a line
-            # feed would end the event.
             if text.endswith("\n"):
                 text = text[:-1]
-            sys.stdout.write(text.replace("\n", "\r") + "\n")
-            sys.stdout.flush()
+            event.write(text, record.created, event.LEVELS.get(record.levelname, 0), configure.as_json)
         except Exception:
             self.handleError(record)
 
@@ -81,7 +79,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(current):
-    as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+    configure.as_json = as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     handler = LambdaLoggerHandler()
     if as_json:
         formatter = JsonFormatter()

@@ -4,6 +4,8 @@ import importlib
 import os
 import sys
 
+import _lamb
+
 from . import fastjson
 from .client import Client
 from .context import LambdaContext
@@ -31,6 +33,7 @@ def run(here):
     for stream, errors in ((sys.stdout, "strict"), (sys.stderr, "backslashreplace")):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors=errors, line_buffering=True)
+    _lamb.log_fd = _log_descriptor()
     client = Client(os.environ["AWS_LAMBDA_RUNTIME_API"])
     current = Current()
     _on_import_of_logging(current)
@@ -49,6 +52,17 @@ def run(here):
             sys.exit(1)
         _serve(client, handler, encode, current, headers, body)
         del body
+
+
+def _log_descriptor():
+    """The descriptor for framed log events, if there is one: it is not for the
+    function, nor for its children."""
+    try:
+        fd = int(os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", ""))
+        os.set_inheritable(fd, False)
+        return fd
+    except (ValueError, OSError):  # whatever started this program has closed it
+        return None
 
 
 def _serve(client, handler, encode, current, headers, body):
