@@ -62,6 +62,7 @@ standard output, everything else to standard error.`,
 	f.StringVar(&o.cfg.AWSEndpoint, "aws-endpoint", "", "`URL` where functions find the other AWS services")
 	f.BoolVar(&o.cfg.Insecure, "insecure", false, "allow listening off loopback without access keys: whoever can connect can run code here")
 	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
+	f.StringVar(&o.cfg.URLDomain, "url-domain", server.DefaultURLDomain, "`DOMAIN[:PORT]` of function URLs: what on.aws is on AWS; the port is --listen's if none is given")
 	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
 	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: native (isolated, on Linux), process (not isolated) or auto (native where it works)")
 	f.StringVar(&o.cfg.Network, "network", "", "network of functions: private, none, or host (this machine's, not isolated) (default: private where it works, else none)")

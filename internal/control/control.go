@@ -26,6 +26,9 @@ type Config struct {
 	// CodeLocation makes the URL from which the zip with a digest (lower-case
 	// hex) can be downloaded, good for whoever has it, for a while. Required.
 	CodeLocation func(ctx context.Context, sha256 string) (string, error)
+	// FunctionURL makes the text of a function's URL, with a slash at its end.
+	// Required.
+	FunctionURL func(*function.URL) string
 	// Limits are the account's; zero members mean AWS's defaults.
 	Limits Limits
 	// Activate, if not nil, prepares a version beyond unpacking its code. It
@@ -61,6 +64,7 @@ type Control struct {
 	clock        clock.Clock
 	log          *slog.Logger
 	codeLocation func(context.Context, string) (string, error)
+	functionURL  func(*function.URL) string
 	limits       Limits
 	prepare      func(context.Context, *function.Version) error
 
@@ -82,6 +86,7 @@ func New(cfg Config) *Control {
 		clock:        cfg.Clock,
 		log:          cfg.Log,
 		codeLocation: cfg.CodeLocation,
+		functionURL:  cfg.FunctionURL,
 		limits:       cfg.Limits,
 		prepare:      cfg.Activate,
 		work:         make(chan struct{}, 1),

@@ -94,7 +94,8 @@ func (b *bench) open(opts ...benchOption) {
 		CodeLocation: func(_ context.Context, sha256 string) (string, error) {
 			return "https://code.example/" + sha256, nil
 		},
-		Activate: b.gate.pass,
+		FunctionURL: func(u *function.URL) string { return "https://" + u.ID + ".example/" },
+		Activate:    b.gate.pass,
 	}
 	for _, opt := range opts {
 		opt(&cfg)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,6 +50,7 @@ type OperationCoverage struct {
 // Coverage lists all operations of the API by name.
 func Coverage() []OperationCoverage {
 	implemented := implementedOperations()
+	maps.Copy(implemented, qualifierOperations())
 	all := api.Members()
 	list := make([]OperationCoverage, 0, len(all))
 	for name := range all {
@@ -60,6 +62,7 @@ func Coverage() []OperationCoverage {
 	return list
 }
 
+// implementedOperations are those about functions, versions and layers.
 func implementedOperations() map[string]OperationCoverage {
 	return map[string]OperationCoverage{
 		"CreateFunction": {
@@ -68,7 +71,7 @@ func implementedOperations() map[string]OperationCoverage {
 		},
 		"DeleteFunction": {Members: []MemberCoverage{
 			honoured("FunctionName", ""),
-			honoured("Qualifier", "a published version; `$LATEST` and alias names are refused as AWS does"),
+			honoured("Qualifier", "a published version that no alias invokes; `$LATEST` and alias names are refused as AWS does"),
 		}},
 		"DeleteLayerVersion": {
 			Note:    "Functions that use the version keep it.",
@@ -79,6 +82,10 @@ func implementedOperations() map[string]OperationCoverage {
 			Note:    "`Code.Location` is a link that expires; `Concurrency` is absent, as reserved concurrency cannot be set.",
 			Members: readMembers(),
 		},
+		"GetFunctionCodeSigningConfig": {
+			Note:    "The answer is an empty object, as AWS's for a function without such a configuration: none can be made.",
+			Members: []MemberCoverage{honoured("FunctionName", "unqualified, or with `$LATEST`")},
+		},
 		"GetFunctionConfiguration": {Members: readMembers()},
 		"GetLayerVersion": {
 			Note:    "`Content.Location` is a link that expires.",
@@ -87,6 +94,10 @@ func implementedOperations() map[string]OperationCoverage {
 		"GetLayerVersionByArn": {
 			Note:    "As GetLayerVersion.",
 			Members: []MemberCoverage{honoured("Arn", "also of another account; no permission is needed yet")},
+		},
+		"GetRuntimeManagementConfig": {
+			Note:    "Always `Auto`: this host's interpreter runs, whichever version of it is installed.",
+			Members: readMembers(),
 		},
 		"Invoke": {Note: "Implemented by `internal/invoke`.", Members: invokeMembers()},
 		"ListFunctions": {Members: []MemberCoverage{
@@ -138,7 +149,7 @@ func implementedOperations() map[string]OperationCoverage {
 func readMembers() []MemberCoverage {
 	return []MemberCoverage{
 		honoured("FunctionName", ""),
-		honoured("Qualifier", "`$LATEST` or a version; an alias is not found, as none can be made"),
+		honoured("Qualifier", "`$LATEST`, a version or an alias"),
 	}
 }
 
@@ -242,7 +253,7 @@ func invokeMembers() []MemberCoverage {
 		honoured("ClientContext", ""),
 		{"DurableExecutionName", Ignored, "no function is durable, so there is no execution to name"},
 		honoured("Payload", ""),
-		honoured("Qualifier", "`$LATEST` or a version; an alias is not found, as none can be made"),
+		honoured("Qualifier", "`$LATEST`, a version or an alias"),
 		honoured("TenantId", "needed by functions with tenant isolation, refused by others; each tenant has environments of its own"),
 	}
 }

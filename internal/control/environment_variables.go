@@ -56,7 +56,7 @@ func setEnvironment(cfg *function.Config, _ function.Key, in *api.UpdateFunction
 			"variables you have provided contains reserved keys that are currently not supported for modification. " +
 			"Reserved keys used in this request: " + strings.Join(reserved, ", "))
 	}
-	measured, err := compactJSON(variables)
+	measured, err := environmentJSON(variables)
 	if err != nil {
 		return fmt.Errorf("measure the environment: %w", err)
 	}
@@ -69,15 +69,21 @@ func setEnvironment(cfg *function.Config, _ function.Key, in *api.UpdateFunction
 	return nil
 }
 
-// compactJSON prints variables sorted by name.
-func compactJSON(variables map[string]string) (string, error) {
+// environmentJSON prints variables sorted by name.
+func environmentJSON(variables map[string]string) (string, error) {
 	if variables == nil {
 		return "{}", nil
 	}
+	return compactJSON(variables)
+}
+
+// compactJSON is v without white space, and with <, > and & as they are:
+// escapes would count against limits.
+func compactJSON(v any) (string, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // escapes would count against the limit
-	if err := enc.Encode(variables); err != nil {
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return "", err
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil

@@ -37,6 +37,17 @@ func preconditionFailed() error {
 		"Call the GetFunction/GetAlias API to retrieve the latest Revision Id"}
 }
 
+func policyPreconditionFailed() error {
+	return &api.PreconditionFailedException{Message: "The Revision Id provided does not match the latest Revision Id. " +
+		"Call the GetPolicy API to retrieve the latest Revision Id"}
+}
+
+func policyTooLong(size int) error {
+	return &api.PolicyLengthExceededException{
+		Message: fmt.Sprintf("The final policy size (%d) is bigger than the limit (%d).", size, maxPolicyBytes),
+	}
+}
+
 // accessDenied has no message, as recorded for the ARN of another account.
 func accessDenied() error { return &api.AccessDeniedException{} }
 

@@ -57,11 +57,19 @@ func parseUnpublished(ctx context.Context, name string) (function.Ref, error) {
 	return ref, nil
 }
 
-// find returns the version that a reference stands for.
+// find returns the version that a reference stands for: of an alias with two
+// versions it is the first.
 func (c *Control) find(ctx context.Context, ref function.Ref) (*function.Version, error) {
 	version, ok := ref.Version()
 	if !ok {
-		return nil, functionNotFound(ref.ARN()) // there are no aliases
+		a, err := c.store.Alias(ctx, ref.Key, ref.Qualifier)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, functionNotFound(ref.ARN())
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", ref.ARN(), err)
+		}
+		version = a.Version
 	}
 	v, err := c.store.Get(ctx, ref.Key, version)
 	if errors.Is(err, store.ErrNotFound) {
@@ -91,10 +99,16 @@ func checkChangeable(v *function.Version, revisionID *string) error {
 			"The function is currently in the following state: " + string(v.State))
 	case v.LastUpdate == function.UpdateInProgress:
 		return updateInProgress(v.Key)
-	case revisionID != nil && *revisionID != "" && *revisionID != v.RevisionID:
+	case otherRevision(revisionID, v.RevisionID):
 		return preconditionFailed()
 	}
 	return nil
+}
+
+// otherRevision tells whether a caller believes a record to be at another
+// revision than it is (nil: at any).
+func otherRevision(given *string, is string) bool {
+	return given != nil && *given != "" && *given != is
 }
 
 // storeError turns the store's refusal of a change into an answer: the change

@@ -44,6 +44,9 @@ func cut[T any](p page, list []T, at func(T) store.Cursor) ([]T, *string) {
 	return list, new(at(list[len(list)-1]).String())
 }
 
+// atName is the position just after what a list has by name alone.
+func atName(name string) store.Cursor { return store.Cursor{Name: name, Version: function.Latest} }
+
 // atLayer is the position just after a layer version.
 func atLayer(v *function.LayerVersion) store.Cursor {
 	return store.Cursor{Name: v.Key.Name, Version: strconv.FormatInt(v.Number, 10)}

@@ -43,6 +43,9 @@ type Config struct {
 	Insecure bool
 	// Hosts are further names by which lamb may be called.
 	Hosts []string
+	// URLDomain is the domain of functions' URLs, DefaultURLDomain when empty,
+	// or DOMAIN:PORT where clients reach lamb by another port than Listen's.
+	URLDomain string
 	// Access is what functions may do with their credentials.
 	Access auth.Access
 	// Sandbox chooses how functions run; SandboxAuto when empty.
@@ -101,6 +104,7 @@ func (c *Config) setDefaults() {
 	def(&c.Listen, DefaultListen)
 	def(&c.Region, DefaultRegion)
 	def(&c.Account, DefaultAccount)
+	def(&c.URLDomain, DefaultURLDomain)
 	if c.Access == "" {
 		c.Access = auth.AccessInvoke
 	}
@@ -141,6 +145,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("region %q is not a region's name", c.Region)
 	}
 	if err := runtimes.CheckInterpreters(c.Interpreters); err != nil {
+		return err
+	}
+	if err := checkURLDomain(c.URLDomain); err != nil {
 		return err
 	}
 	return gateway.ListenPolicy(c.Listen, c.Insecure, false)

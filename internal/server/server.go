@@ -273,7 +273,7 @@ func (s *Server) metrics() *metrics {
 // openFrontDoor opens the API.
 func (s *Server) openFrontDoor(ctx context.Context) error {
 	s.control = control.New(control.Config{
-		Store: s.db, Artifacts: s.artifacts, CodeLocation: s.codeLocation, Log: s.cfg.Log,
+		Store: s.db, Artifacts: s.artifacts, CodeLocation: s.codeLocation, FunctionURL: s.functionURL, Log: s.cfg.Log,
 		Limits: control.Limits{ConcurrentExecutions: s.cfg.Concurrency}, Activate: s.activate,
 	})
 	s.control.Start()

@@ -9,13 +9,14 @@ import (
 )
 
 // maxCursor bounds the text that ParseCursor looks at, in bytes. The longest
-// that String makes is under 120.
+// that String makes is under 220.
 const maxCursor = 256
 
-// Cursor is a position in a list of versions: the last one already seen. The
-// zero Cursor is the beginning. The version it names need not exist any more.
+// Cursor is a position in a list: the last entry already seen. The zero Cursor
+// is the beginning. The entry it names need not exist any more.
 type Cursor struct {
-	Name    string // of the function
+	Name string // of the function, or of what else is listed
+	// Version is function.Latest in lists that have names only.
 	Version string
 }
 
