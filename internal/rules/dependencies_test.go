@@ -54,6 +54,10 @@ var dependencies = map[string]dependency{
 		why:     "lamb.toml, the settings of a function's project",
 		allowed: []string{"./internal/project"},
 	},
+	"github.com/fsnotify/fsnotify": {
+		why:     "tells lamb dev that a file has changed",
+		allowed: []string{"./internal/watch"},
+	},
 	"github.com/aws/aws-sdk-go-v2": {
 		why:     "the signer, and the base types of the client to test against",
 		allowed: []string{"./internal/awsclient", "./examples/..."},
