@@ -56,8 +56,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newServe(stdout, stderr), newDoctor(stdout),
-		newNew(stdout), newRun(os.Stdin, stdout, stderr), newPackage(stdout, stderr),
-		newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout),
+		newNew(stdout), newRun(os.Stdin, stdout, stderr), newDev(stdout, stderr), newPackage(stdout, stderr),
+		newIAM(stdout), newDeploy(stdout, stderr), newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout), newMan(func() *cobra.Command { return root }, stdout),
 	)
 	err := root.ExecuteContext(ctx)
 	switch err.(type) {

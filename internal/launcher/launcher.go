@@ -43,6 +43,8 @@ type Config struct {
 	Keyring   *auth.Keyring
 	// Access is what the minted credentials may do.
 	Access auth.Access
+	// InitLimit is execenv.DefaultInitLimit when zero.
+	InitLimit time.Duration
 	// Logs makes the destination of one environment's log.
 	Logs func(v *function.Version, stream string) execenv.Logs
 	// LambdaEndpoint is where functions reach the Lambda API, OtherEndpoint

@@ -22,7 +22,19 @@ func Write(w io.Writer, files []File, progress func(done int64)) error {
 	z.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(out, flate.DefaultCompression)
 	})
-	p := packer{zip: z, progress: progress, buf: make([]byte, 256<<10)}
+	p := packer{zip: z, method: zip.Deflate, progress: progress, buf: make([]byte, 256<<10)}
+	return p.all(files)
+}
+
+type packer struct {
+	zip      *zip.Writer
+	method   uint16
+	progress func(int64)
+	done     int64
+	buf      []byte
+}
+
+func (p *packer) all(files []File) error {
 	for i := range files {
 		if i > 0 && files[i].Name <= files[i-1].Name {
 			return fmt.Errorf("pack: %q is not after %q", files[i].Name, files[i-1].Name)
@@ -31,18 +43,11 @@ func Write(w io.Writer, files []File, progress func(done int64)) error {
 			return fmt.Errorf("pack %s: %w", files[i].Name, err)
 		}
 	}
-	return z.Close()
-}
-
-type packer struct {
-	zip      *zip.Writer
-	progress func(int64)
-	done     int64
-	buf      []byte
+	return p.zip.Close()
 }
 
 func (p *packer) add(f *File) error {
-	h := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: epoch}
+	h := &zip.FileHeader{Name: f.Name, Method: p.method, Modified: epoch}
 	switch {
 	case f.Link != "":
 		h.SetMode(fs.ModeSymlink | 0o777)
@@ -153,4 +158,11 @@ func copyFile(to string, f *File) error {
 		return err
 	}
 	return out.Close()
+}
+
+// Store is Write without compression, for packages that go no further than to
+// a lamb on the same machine.
+func Store(w io.Writer, files []File) error {
+	p := packer{zip: zip.NewWriter(w), method: zip.Store, buf: make([]byte, 256<<10)}
+	return p.all(files)
 }

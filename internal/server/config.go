@@ -74,6 +74,9 @@ type Config struct {
 	Concurrency int
 	// MemoryReserve is in bytes; negative switches the check off.
 	MemoryReserve int64
+	// InitLimit is how long an init may take, execenv.DefaultInitLimit when
+	// zero.
+	InitLimit time.Duration
 	// Drain is how long Close waits for invocations in flight.
 	Drain time.Duration
 	// LogRetention is how long the functions' log lines are kept in the data

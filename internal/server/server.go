@@ -231,6 +231,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 	launch := launcher.New(launcher.Config{
 		Code: launcher.Unpacked(s.artifacts), Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
 		Runtimes:       s.runtimes,
+		InitLimit:      s.cfg.InitLimit,
 		Logs:           s.functionLogs,
 		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.otherEndpoint(),
 		FreezeAfter: s.freezeAfter(), NoCPULimits: s.cfg.NoCPULimits,
