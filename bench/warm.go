@@ -67,7 +67,7 @@ func (b *bench) warmRaw(ctx context.Context) (contest, error) {
 		return contest{}, err
 	}
 	return contest{
-		floor: withCPU(b.proxy.cmd, b.sizes.warm, b.proxied(event, b.sizes.warm)), lamb: withCPU(b.lamb.cmd, b.sizes.warm, lamb),
+		floor: withCPU(b.proxy.cmd, b.sizes.warm+1, b.proxied(event, b.sizes.warm)), lamb: withCPU(b.lamb.cmd, b.sizes.warm+1, lamb),
 		rows: []row{
 			{what: "warm invoke, raw worker, p50", floor: proxyName, unit: "µs", target: target{ratioMax, 0.9}},
 			{what: "… p99", floor: "proxy p99", unit: "µs"},
@@ -76,7 +76,7 @@ func (b *bench) warmRaw(ctx context.Context) (contest, error) {
 	}, nil
 }
 
-// withCPU adds the CPU time of a process per request.
+// withCPU adds the CPU time of a process per request, greetings included.
 func withCPU(process *exec.Cmd, requests int, run contender) contender {
 	return func(ctx context.Context) ([]float64, error) {
 		before, err := cpuTime(process.Process.Pid)
@@ -88,7 +88,7 @@ func withCPU(process *exec.Cmd, requests int, run contender) contender {
 			return nil, err
 		}
 		after, err := cpuTime(process.Process.Pid)
-		return append(values, micros(after-before)/float64(requests+1)), err // one is the greeting
+		return append(values, micros(after-before)/float64(requests)), err
 	}
 }
 
@@ -281,8 +281,8 @@ func (b *bench) loaded(ctx context.Context, n int) (contest, error) {
 	if err := b.rawFunction(ctx, b.lamb, name, fullMB); err != nil {
 		return contest{}, err
 	}
-	throughput := func(address string, request func() load.Request) contender {
-		return func(ctx context.Context) ([]float64, error) {
+	throughput := func(process *exec.Cmd, address string, request func() load.Request) contender {
+		return withCPU(process, b.sizes.loaded+n, func(ctx context.Context) ([]float64, error) {
 			r := request()
 			return talk(address, n, r, func(ctx context.Context, c *load.Client) ([]float64, error) {
 				result, err := c.Run(ctx, r, b.sizes.loaded)
@@ -291,15 +291,16 @@ func (b *bench) loaded(ctx context.Context, n int) (contest, error) {
 				}
 				return []float64{result.PerSecond(), micros(result.Quantile(.99))}, nil
 			})(ctx)
-		}
+		})
 	}
 	through := load.Post(b.proxy.address, "/", "", event, event)
 	return contest{
-		floor: throughput(b.proxy.address, func() load.Request { return through }),
-		lamb:  throughput(b.lamb.address, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
+		floor: throughput(b.proxy.cmd, b.proxy.address, func() load.Request { return through }),
+		lamb:  throughput(b.lamb.cmd, b.lamb.address, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
 		rows: []row{
 			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "proxy", unit: "req/s", target: target{ratioMin, 0.7}},
 			{what: "… p99", floor: "proxy p99", unit: "µs"},
+			{what: "… CPU of lamb per request", floor: "proxy's CPU", unit: "µs"},
 		},
 	}, nil
 }
