@@ -60,6 +60,9 @@ type Server struct {
 
 	mu     sync.Mutex
 	closed bool // guarded by mu
+	// again: CloseConnections has been called, so what is accepted may come
+	// from somebody who has died. Guarded by mu.
+	again bool
 	// conns are the open connections, each with a channel that is closed when
 	// its goroutine has ended. Guarded by mu.
 	conns map[*conn]chan struct{}
@@ -137,10 +140,12 @@ func (s *Server) Close() error {
 
 // CloseConnections closes the connections that are open now and waits for
 // their goroutines: afterwards no request of theirs reaches the handler any
-// more. New ones are served. As with Close, do not call it holding a lock
-// that handler methods take, nor from one of them.
+// more, nor one of a connection that waits to be accepted and whose other side
+// has closed it (Linux only). New ones are served. As with Close, do not call
+// it holding a lock that handler methods take, nor from one of them.
 func (s *Server) CloseConnections() {
 	s.mu.Lock()
+	s.again = true
 	old := maps.Clone(s.conns)
 	for c := range old {
 		_ = c.nc.Close() // its goroutine sees the error and ends
@@ -159,6 +164,10 @@ func (s *Server) start(nc net.Conn) bool {
 	if s.closed {
 		_ = nc.Close()
 		return false
+	}
+	if s.again && peerClosed(nc) {
+		_ = nc.Close()
+		return true
 	}
 	if len(s.conns) >= s.cfg.MaxConns {
 		_ = nc.Close()

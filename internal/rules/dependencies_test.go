@@ -42,7 +42,7 @@ var dependencies = map[string]dependency{
 	},
 	"golang.org/x/sys": {
 		why:     "system calls that the standard library does not have",
-		allowed: []string{"./internal/datadir", "./internal/sandbox/...", "./internal/server"},
+		allowed: []string{"./internal/datadir", "./internal/envapi", "./internal/sandbox/...", "./internal/server"},
 		inTests: true,
 	},
 	"golang.org/x/sync": {
