@@ -34,12 +34,15 @@ const (
 	extensionExited      extensionState = "Exited"
 )
 
-// extension is one extension of a life. All but name, external and proc is
+// extension is one extension of a life. All but name, external and ended is
 // guarded by Environment.mu.
 type extension struct {
 	name     string
 	external bool
-	proc     sandbox.Proc // nil for internal ones
+	ended    chan struct{} // closed when an external one's process has ended
+	// proc is nil for internal ones. An external one may have made calls before
+	// it is set.
+	proc sandbox.Proc
 
 	id               string // empty until it has registered
 	state            extensionState
@@ -122,7 +125,7 @@ func (e *Environment) startExtensions(l *life) bool {
 	e.mu.Lock()
 	l.unregistered, l.registered = len(e.cfg.Extensions), registered
 	for _, name := range e.cfg.Extensions {
-		l.extensions = append(l.extensions, &extension{name: name, external: true, state: extensionStarted})
+		l.extensions = append(l.extensions, &extension{name: name, external: true, ended: make(chan struct{}), state: extensionStarted})
 	}
 	all := slices.Clone(l.extensions)
 	e.mu.Unlock()
@@ -200,6 +203,7 @@ func (e *Environment) extensionEnded(l *life, x *extension, exit sandbox.Exit) {
 	if e.phase >= phaseResetting {
 		x.state = extensionExited
 	}
+	close(x.ended)
 	e.failLocked(l, failure{errType: x.fatal(), cause: cause})
 }
 

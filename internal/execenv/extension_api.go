@@ -186,12 +186,12 @@ func (e *Environment) extensionReports(id, errorType string, to, said extensionS
 // by itself: how it ended is what the caller is told. An internal one does not
 // end, and one that stays ends the life all the same.
 func (e *Environment) expectExit(l *life, x *extension) {
-	if x.proc != nil {
+	if x.external {
 		limit := e.cfg.Clock.NewTimer(budgetExternal)
 		defer limit.Stop()
 		select {
-		case <-x.proc.Done():
-			return // extensionEnded has it
+		case <-x.ended:
+			return // extensionEnded has told
 		case <-limit.C():
 		}
 	}
