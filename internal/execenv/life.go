@@ -27,6 +27,7 @@ type life struct {
 	ended     bool         // done is closed
 	proc      sandbox.Proc // the runtime; nil before it has been started
 	runtimeIn bool         // the runtime has asked for its first event
+	flushed   bool         // what the runtime wrote before that has been taken
 	// toldRuntimeDone: subscribers know how the runtime's init ended.
 	toldRuntimeDone bool
 	// extensions are the external ones in the order of their start, then the

@@ -36,6 +36,12 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 		e.mu.Unlock()
 		return err
 	}
+	if l := e.life; e.runtime == runtimeStarted && len(l.extensions) > 0 && !l.flushed {
+		l.flushed = true
+		e.mu.Unlock()
+		e.book.flush(e.cfg.Sandbox) // its first lines come before the end of its init
+		return e.Next(w)
+	}
 	if len(e.waiters) >= maxWaiters {
 		e.waiters = slices.DeleteFunc(e.waiters, isGone)
 	}

@@ -108,6 +108,7 @@ func TestTelemetry(t *testing.T) {
 	s := newSink(t, d)
 	box := newFakeSandbox(t, func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
 		d.wait(t, "subscribed")
+		rt.writeLate("here I am\n")
 		return serve(func(rt *fakeRuntime, id, event string) {
 			rt.writeLate("working on " + id + "\n")
 			rt.respond(id, event)
@@ -126,7 +127,7 @@ func TestTelemetry(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"platform.initStart", "platform.telemetrySubscription", "extension agent is here", "platform.initRuntimeDone", "platform.extension",
+		"platform.initStart", "platform.telemetrySubscription", "extension agent is here", "function here I am", "platform.initRuntimeDone", "platform.extension",
 		"platform.initReport", "platform.start", "function working on id-1", "platform.runtimeDone", "platform.report",
 	}
 	if diff := cmp.Diff(want, s.kinds()); diff != "" {
