@@ -74,6 +74,7 @@ var (
 	caller      = program{pkg: "./testdata/caller"}
 
 	agentExtension = program{pkg: "./testdata/agent"}
+	scripted       = program{pkg: "./testdata/scripted"}
 )
 
 // build returns the path of the built program.
