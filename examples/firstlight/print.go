@@ -55,12 +55,16 @@ With the payload on the command line, version 2 of the CLI wants to know that it
 		if s.function.source == "" {
 			continue
 		}
+		zip := "zip -j own.zip " // who has Python need not have zip
+		if strings.HasPrefix(string(s.function.runtime), "python") {
+			zip = "python3 -m zipfile -c own.zip "
+		}
 		fmt.Fprintf(w, `
 A function of your own:
 
-  zip -j own.zip %s
+  %s%s
   aws --endpoint-url %s lambda create-function --function-name own --runtime %s --handler %s --role %s --zip-file fileb://own.zip
-`, filepath.ToSlash(s.function.source), endpoint, s.function.runtime, s.function.handler, role)
+`, zip, filepath.ToSlash(s.function.source), endpoint, s.function.runtime, s.function.handler, role)
 		break
 	}
 	fmt.Fprint(w, "\nCtrl-C stops lamb and takes its store away. What lamb has to say follows.\n\n")
