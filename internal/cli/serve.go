@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/bandwidth"
 	"github.com/lambhq/lamb/internal/logs"
 	"github.com/lambhq/lamb/internal/server"
 )
@@ -77,6 +78,8 @@ standard output, everything else to standard error.`,
 	f.DurationVar(&o.cfg.KeepAlive, "keep-alive", 10*time.Minute, "how long an idle execution environment is kept")
 	f.IntVar(&o.cfg.Concurrency, "concurrency", 1000, "invocations at once, per account and region")
 	f.Int64Var(&o.cfg.MemoryReserve, "memory-reserve", server.DefaultMemoryReserve, "available `bytes` under which no environment is started; -1 switches it off")
+	f.Int64Var(&o.cfg.Bandwidth.Rate, "stream-rate", bandwidth.DefaultRate, "`bytes` a second of each streamed response after its burst, 32768 to 67108864 as on AWS; 0 does not limit them")
+	f.Int64Var(&o.cfg.Bandwidth.Burst, "stream-burst", bandwidth.DefaultBurst, "`bytes` of each streamed response that may go at once, 32768 to 67108864")
 	f.DurationVar(&o.cfg.Drain, "drain", server.DefaultDrain, "how long invocations in flight may go on after SIGTERM")
 	f.DurationVar(&o.cfg.LogRetention, "log-retention", logs.DefaultMaxAge, "how long the functions' logs are kept in the data folder; 0 keeps none")
 	f.Int64Var(&o.cfg.LogBytes, "log-bytes", logs.DefaultMaxBytes, "`bytes` that the functions' logs may take there, a quarter of it each log group; the oldest go first")
@@ -119,6 +122,12 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 		return usageError{fmt.Errorf("--shells %d: cannot be less than none", cfg.Shells)}
 	case cfg.Shells == 0:
 		cfg.Shells = -1 // none; zero would be the default
+	}
+	if cfg.Bandwidth.Rate == 0 {
+		cfg.Bandwidth = bandwidth.Limits{}
+	}
+	if err := cfg.Bandwidth.Check(); err != nil {
+		return usageError{err}
 	}
 	if cfg.Drain == 0 {
 		cfg.Drain = time.Nanosecond // no time at all; zero would be the default

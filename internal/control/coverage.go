@@ -100,6 +100,18 @@ func implementedOperations() map[string]OperationCoverage {
 			Members: readMembers(),
 		},
 		"Invoke": {Note: "Implemented by `internal/invoke`.", Members: invokeMembers()},
+		"InvokeWithResponseStream": {
+			Note: "Implemented by `internal/invoke`; see [streaming.md](streaming.md).",
+			Members: []MemberCoverage{
+				honoured("FunctionName", ""),
+				honoured("InvocationType", ""),
+				honoured("LogType", ""),
+				honoured("ClientContext", ""),
+				honoured("Qualifier", "as Invoke's"),
+				honoured("Payload", ""),
+				honoured("TenantId", "as Invoke's"),
+			},
+		},
 		"ListFunctions": {Members: []MemberCoverage{
 			honoured("MasterRegion", "needs FunctionVersion `ALL`; no function is a replica, so any value but `ALL` gives an empty list"),
 			honoured("FunctionVersion", ""),

@@ -68,10 +68,11 @@ type program struct {
 }
 
 var (
-	lambCommand = program{pkg: "github.com/lambhq/lamb/cmd/lamb", ofLamb: true}
-	goFunction  = program{pkg: "./testdata/gofunc"}
-	rawFunction = program{pkg: "./testdata/rawfunc"}
-	caller      = program{pkg: "./testdata/caller"}
+	lambCommand    = program{pkg: "github.com/lambhq/lamb/cmd/lamb", ofLamb: true}
+	goFunction     = program{pkg: "./testdata/gofunc"}
+	rawFunction    = program{pkg: "./testdata/rawfunc"}
+	streamFunction = program{pkg: "./testdata/streamfunc"}
+	caller         = program{pkg: "./testdata/caller"}
 
 	agentExtension = program{pkg: "./testdata/agent"}
 	scripted       = program{pkg: "./testdata/scripted"}

@@ -25,6 +25,9 @@ const (
 	phaseClosed
 )
 
+// exitGrace is Environment.exitGrace but for tests that have no time.
+const exitGrace = 200 * time.Millisecond
+
 // Environment is one execution environment. Its methods may be called from
 // several goroutines.
 type Environment struct {
@@ -35,6 +38,9 @@ type Environment struct {
 	book *logbook
 	hub  *telemetry.Hub
 	cpu  sandbox.CPULimiter // nil when the sandbox is none
+	// exitGrace is how long a response that was cut waits for word of the
+	// runtime's end: its connections go first.
+	exitGrace time.Duration
 
 	// ctx ends when the environment is closed; wg counts its goroutines and
 	// the timer callbacks that are at work.
@@ -74,7 +80,10 @@ type Environment struct {
 // until Init. It takes the sandbox over.
 func New(cfg Config) *Environment {
 	cfg.setDefaults()
-	e := &Environment{cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted, created: cfg.Clock.Now()}
+	e := &Environment{
+		cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted,
+		created: cfg.Clock.Now(), exitGrace: exitGrace,
+	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Clock: cfg.Clock, Log: cfg.Log})
 	e.book = newLogbook(&cfg, e.hub)

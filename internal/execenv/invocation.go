@@ -1,6 +1,7 @@
 package execenv
 
 import (
+	"bytes"
 	"sync"
 	"time"
 
@@ -100,6 +101,14 @@ func (inv *Invocation) Retire() {
 	inv.Event.Body = nil
 }
 
+// KeepEvent lets the event's buffer serve another request while the invocation
+// goes on, for a caller who does not wait for its end.
+func (inv *Invocation) KeepEvent() {
+	inv.delivering.Lock()
+	defer inv.delivering.Unlock()
+	inv.Event.Body = bytes.Clone(inv.Event.Body)
+}
+
 // deliverTo writes the event to a waiting connection.
 func (inv *Invocation) deliverTo(w *envapi.Waiter) error {
 	inv.delivering.Lock()
@@ -120,10 +129,12 @@ func (inv *Invocation) settle(o Outcome) {
 		won = true
 		close(inv.answered)
 	})
-	switch {
-	case !won:
+	if !won {
 		o.Release()
-	case inv.onAnswered != nil:
+		return
+	}
+	inv.Responder.Settled()
+	if inv.onAnswered != nil {
 		inv.onAnswered()
 	}
 }

@@ -28,7 +28,19 @@ type Outcome struct {
 	// ("Runtime.ExitError"); empty on success.
 	ErrorType string
 
+	code   string  // see Code; ErrorType when empty
 	pooled *[]byte // Payload's buffer, if it is to go back
+}
+
+// Code is the failure as the end of a stream tells it: Unhandled for what the
+// runtime reported instead of a response, the type that it named for what
+// failed within one, and otherwise the platform's error type. It is empty on
+// success.
+func (o Outcome) Code() string {
+	if o.code != "" {
+		return o.code
+	}
+	return o.ErrorType
 }
 
 // Release gives the payload's buffer back; Payload must not be used after it.
@@ -77,10 +89,10 @@ func failureJSON(errType, message string) Outcome {
 	return Outcome{Payload: body, FunctionError: Unhandled, ErrorType: errType}
 }
 
-// tooLarge is the outcome of a buffered response over the limit.
-func tooLarge() Outcome {
+// tooLarge is the outcome of a response over its limit.
+func tooLarge(limit int64) Outcome {
 	body := fmt.Sprintf(`{"errorMessage":"Response payload size exceeded maximum allowed payload size (%d bytes).","errorType":%q}`,
-		envapi.MaxPayload, errTypeTooLarge)
+		limit, errTypeTooLarge)
 	return Outcome{Payload: []byte(body), FunctionError: Unhandled, ErrorType: errTypeTooLarge}
 }
 
@@ -99,7 +111,7 @@ type failure struct {
 // outcome is the failure as the answer to one invocation.
 func (f failure) outcome(requestID string) Outcome {
 	if f.body != nil {
-		return Outcome{Payload: f.body, ContentType: f.contentType, FunctionError: Unhandled, ErrorType: f.errType}
+		return Outcome{Payload: f.body, ContentType: f.contentType, FunctionError: Unhandled, ErrorType: f.errType, code: Unhandled}
 	}
 	return platformFailure(requestID, f.errType, f.cause)
 }
@@ -133,7 +145,7 @@ const (
 
 // reportedError is the outcome of a runtime's POST …/error.
 func reportedError(h envapi.Header, body []byte) Outcome {
-	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(h.ErrorType), ContentType: h.ContentType}
+	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(h.ErrorType), ContentType: h.ContentType, code: Unhandled}
 	switch {
 	case len(body) == 0:
 		o.Payload, o.ContentType = unknownError(h.ErrorType), jsonContentType
@@ -184,13 +196,13 @@ func withoutCause(body []byte) (visible []byte, contentType string) {
 // trailerError is the outcome of a response whose trailers say that the
 // function failed after it had begun to answer.
 func trailerError(t envapi.Trailer) Outcome {
-	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(t.ErrorType)}
-	if body, err := base64.StdEncoding.DecodeString(t.ErrorBody); err == nil && len(body) > 0 {
-		o.Payload = body
-		return o
+	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(t.ErrorType), code: t.ErrorType}
+	body, err := base64.StdEncoding.DecodeString(t.ErrorBody)
+	if err != nil || len(body) == 0 {
+		body = failureJSON(t.ErrorType, "Unknown application error occurred").Payload
 	}
-	return Outcome{Payload: failureJSON(t.ErrorType, "Unknown application error occurred").Payload,
-		FunctionError: Unhandled, ErrorType: o.ErrorType}
+	o.Payload = body
+	return o
 }
 
 // sanitizeErrorType keeps types of the form (Runtime|Function).Name and maps

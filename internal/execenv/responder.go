@@ -4,19 +4,25 @@ import (
 	"github.com/lambhq/lamb/internal/envapi"
 )
 
-// Responder makes what takes a response body. Buffered is one; a live
-// stream to the caller is another.
+// Responder makes what takes a response body: Buffered keeps it, a Stream
+// hands it on while it comes.
 type Responder interface {
 	// Begin is called when the runtime begins a response.
 	Begin(h envapi.Header) Body
+	// Settled is called when the invocation has its outcome, with or without a
+	// response, and before anybody is told. A body may still be written to.
+	Settled()
 }
 
 // Body takes one response. Its methods are called by one goroutine: any
 // number of Write, then exactly one of Commit and Discard.
 type Body interface {
-	// Write takes the next bytes, which it does not keep. An error ends the
-	// body: it is the answer to the runtime, and Discard follows.
+	// Write takes the next bytes, which it does not keep. An error says that
+	// they are more than Limit and ends the body: it is the answer to the
+	// runtime, and Discard follows.
 	Write(p []byte) *envapi.Error
+	// Limit is the most bytes that the body may have.
+	Limit() int64
 	// Commit ends a complete body and gives the outcome, which may yet be
 	// released unused when the invocation has been settled otherwise.
 	Commit(t envapi.Trailer) Outcome
@@ -37,10 +43,15 @@ func (Buffered) Begin(h envapi.Header) Body {
 	return &bufferedBody{contentType: h.ContentType, buf: newBuffer(size)}
 }
 
+// Settled implements Responder.
+func (Buffered) Settled() {}
+
 type bufferedBody struct {
 	contentType string
 	buf         *[]byte
 }
+
+func (b *bufferedBody) Limit() int64 { return envapi.MaxPayload }
 
 func (b *bufferedBody) Write(p []byte) *envapi.Error {
 	if len(*b.buf)+len(p) > envapi.MaxPayload {

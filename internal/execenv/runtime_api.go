@@ -220,7 +220,7 @@ func (s *responseSink) Write(p []byte) *envapi.Error {
 		return nil
 	}
 	s.body.Discard()
-	s.env.answer(s.inv, tooLarge())
+	s.env.answer(s.inv, tooLarge(s.body.Limit()))
 	return err
 }
 
@@ -240,12 +240,21 @@ func (s *responseSink) Filled(n int) {
 
 func (s *responseSink) Finish(t envapi.Trailer) *envapi.Error {
 	s.measured.over = s.env.cfg.Clock.Now()
+	if stream, ok := s.inv.Responder.(*Stream); ok {
+		stream.ended(s.measured.over.Sub(s.measured.began))
+	}
 	s.env.answerMeasured(s.inv, s.body.Commit(t), s.measured)
 	return nil
 }
 
 func (s *responseSink) Abort(cause error) {
 	s.body.Discard()
+	grace := s.env.cfg.Clock.NewTimer(s.env.exitGrace)
+	select {
+	case <-s.inv.Answered():
+		grace.Stop()
+	case <-grace.C():
+	}
 	s.env.cfg.Log.Debug("response was cut", "request", s.inv.Event.RequestID, "err", cause)
 	s.env.answer(s.inv, platformFailure(s.inv.Event.RequestID, errTypeTruncated, "HTTP request detected as truncated"))
 }

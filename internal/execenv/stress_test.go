@@ -165,6 +165,7 @@ func TestStress(t *testing.T) {
 	for n := range stressEnvs {
 		s := &stressEnv{clock: clocktest.New(start), hangs: make(chan struct{}, 1), killed: make(chan struct{}, stressEach)}
 		s.harness = newHarness(t, s.clock, s.run)
+		s.exitGrace = 0 // nobody turns the clock for it
 		s.sandbox.onKill = func() error { s.killed <- struct{}{}; return nil }
 		wg.Go(func() { s.drive(rand.New(rand.NewPCG(uint64(n), 7)), fmt.Sprintf("env%d", n)) })
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/api"
+	"github.com/lambhq/lamb/internal/bandwidth"
 	"github.com/lambhq/lamb/internal/clock"
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/execenv"
@@ -52,8 +53,11 @@ type Config struct {
 	Random func() float64
 	// Observe is told of every invocation's end, for metrics. Nil: nobody is.
 	Observe func(Observation)
-	Clock   clock.Clock
-	Log     *slog.Logger
+	// Bandwidth is that of each streamed response; the zero value does not
+	// limit it.
+	Bandwidth bandwidth.Limits
+	Clock     clock.Clock
+	Log       *slog.Logger
 }
 
 // Observation is one invocation for the metrics.
@@ -72,7 +76,13 @@ type Observation struct {
 	// this invocation; zero when none was, or none that took it.
 	Init time.Duration
 	// ResponseBytes is the length of the answer's payload.
-	ResponseBytes int
+	ResponseBytes int64
+	// Streamed says that the response was streamed; Throughput is then its
+	// bytes a second from the first to the last, zero if it has no end, and
+	// Throttled how long it waited to keep its bandwidth.
+	Streamed   bool
+	Throughput float64
+	Throttled  time.Duration
 }
 
 // Service runs invocations.
@@ -186,7 +196,7 @@ const maxAttempts = 3
 // API's (throttling, shutting down, lamb's own faults). A caller that goes
 // away does not end the invocation.
 func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) (Result, error) {
-	inv, err := s.start(ctx, v, req, nil)
+	inv, err := s.start(ctx, v, req, execenv.Buffered{}, nil)
 	if err != nil {
 		return Result{}, err
 	}
@@ -203,7 +213,7 @@ func (s *Service) Invoke(ctx context.Context, v *function.Version, req Request) 
 // answered is called once with the result, perhaps before Begin returns, on a
 // goroutine on which it must not block. There is no log tail.
 func (s *Service) Begin(ctx context.Context, v *function.Version, req Request, answered func(Result)) error {
-	_, err := s.start(ctx, v, req, func(inv *placed) { answered(s.result(inv, v)) })
+	_, err := s.start(ctx, v, req, execenv.Buffered{}, func(inv *placed) { answered(s.result(inv, v)) })
 	return err
 }
 
@@ -218,21 +228,29 @@ type placed struct {
 func (s *Service) result(inv *placed, v *function.Version) Result {
 	inv.Retire()
 	r := Result{Outcome: inv.Outcome(), ExecutedVersion: v.Version}
-	o := Observation{
-		Function: v.Key.Name, Result: "success", ErrorType: r.ErrorType,
-		Duration: s.cfg.Clock.Now().Sub(inv.began), Init: inv.init, ResponseBytes: len(r.Payload),
-	}
-	if r.FunctionError != "" {
-		o.Result = "error"
-	}
+	o := s.observation(inv, v)
+	o.ResponseBytes = int64(len(r.Payload))
 	s.cfg.Observe(o)
 	return r
 }
 
+// observation is what all kinds of answered invocations are observed by.
+func (s *Service) observation(inv *placed, v *function.Version) Observation {
+	outcome := inv.Outcome()
+	o := Observation{
+		Function: v.Key.Name, Result: "success", ErrorType: outcome.ErrorType,
+		Duration: s.cfg.Clock.Now().Sub(inv.began), Init: inv.init,
+	}
+	if outcome.FunctionError != "" {
+		o.Result = "error"
+	}
+	return o
+}
+
 // start gets a slot and hands the invocation to it. An error is the API's, and
 // has been observed. answered may be nil; see execenv.Invocation.OnAnswered.
-func (s *Service) start(ctx context.Context, v *function.Version, req Request, answered func(*placed)) (*placed, error) {
-	inv, err := s.place(ctx, v, req, answered)
+func (s *Service) start(ctx context.Context, v *function.Version, req Request, to execenv.Responder, answered func(*placed)) (*placed, error) {
+	inv, err := s.place(ctx, v, req, to, answered)
 	if err == nil {
 		return inv, nil
 	}
@@ -246,7 +264,7 @@ func (s *Service) start(ctx context.Context, v *function.Version, req Request, a
 }
 
 // place finds an environment that takes the invocation.
-func (s *Service) place(ctx context.Context, v *function.Version, req Request, answered func(*placed)) (*placed, error) {
+func (s *Service) place(ctx context.Context, v *function.Version, req Request, to execenv.Responder, answered func(*placed)) (*placed, error) {
 	began := s.cfg.Clock.Now()
 	event := s.event(v, req)
 	for attempts := 0; ; {
@@ -257,7 +275,7 @@ func (s *Service) place(ctx context.Context, v *function.Version, req Request, a
 		if slot.Cold() {
 			attempts++
 		}
-		inv := &placed{Invocation: execenv.NewInvocation(event, execenv.Buffered{}), began: began, init: slot.InitTime()}
+		inv := &placed{Invocation: execenv.NewInvocation(event, to), began: began, init: slot.InitTime()}
 		inv.WantLog = req.WantLog
 		if answered != nil {
 			inv.OnAnswered(func() { answered(inv) })

@@ -21,23 +21,11 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, in any) {
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.InvocationRequest, caller api.Caller) error {
-	ref, err := parseRef(caller, api.Value(in.FunctionName), api.Value(in.Qualifier))
+	v, req, err := s.accept(r, caller, asked{
+		name: in.FunctionName, qualifier: in.Qualifier, tenant: in.TenantId,
+		clientContext: in.ClientContext, logType: in.LogType, payload: in.Payload,
+	})
 	if err != nil {
-		return err
-	}
-	v, err := s.Resolve(ref)
-	if err != nil {
-		return err
-	}
-	tenant, err := Tenant(v, in.TenantId)
-	if err != nil {
-		return err
-	}
-	clientContext, err := decodeClientContext(api.Value(in.ClientContext))
-	if err != nil {
-		return err
-	}
-	if err := checkPayload(in.Payload); err != nil {
 		return err
 	}
 	switch api.Value(in.InvocationType) {
@@ -46,12 +34,6 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 		return nil
 	case api.InvocationTypeEvent:
 		return api.NewNotImplemented("lamb does not implement the operation Invoke with InvocationType Event")
-	}
-	traceID := s.TraceID(v, r.Header.Get("X-Amzn-Trace-Id"))
-	req := Request{
-		Ref: ref, RequestID: caller.RequestID, Payload: in.Payload, ClientContext: clientContext,
-		TraceID: traceID, TenantID: tenant,
-		WantLog: api.Value(in.LogType) == api.LogTypeTail,
 	}
 	if l, ok := w.(later); ok && !req.WantLog {
 		if done := l.Later(); done != nil {
@@ -63,8 +45,42 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	if err != nil {
 		return err
 	}
-	writeResult(w, result, traceID)
+	writeResult(w, result, req.TraceID)
 	return nil
+}
+
+// asked is what the operations that invoke have in common.
+type asked struct {
+	name, qualifier, tenant, clientContext, logType *string
+	payload                                         []byte
+}
+
+// accept checks what is asked, in the service's order, and says what is to run.
+func (s *Service) accept(r *http.Request, caller api.Caller, in asked) (*function.Version, Request, error) {
+	ref, err := parseRef(caller, api.Value(in.name), api.Value(in.qualifier))
+	if err != nil {
+		return nil, Request{}, err
+	}
+	v, err := s.Resolve(ref)
+	if err != nil {
+		return nil, Request{}, err
+	}
+	tenant, err := Tenant(v, in.tenant)
+	if err != nil {
+		return nil, Request{}, err
+	}
+	clientContext, err := decodeClientContext(api.Value(in.clientContext))
+	if err != nil {
+		return nil, Request{}, err
+	}
+	if err := checkPayload(in.payload); err != nil {
+		return nil, Request{}, err
+	}
+	return v, Request{
+		Ref: ref, RequestID: caller.RequestID, Payload: in.payload, ClientContext: clientContext,
+		TraceID: s.TraceID(v, r.Header.Get("X-Amzn-Trace-Id")), TenantID: tenant,
+		WantLog: api.Value(in.logType) == api.LogTypeTail,
+	}, nil
 }
 
 // later is a ResponseWriter whose answer can be written after the handler has

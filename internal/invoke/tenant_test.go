@@ -114,7 +114,7 @@ func TestObserved(t *testing.T) {
 			t.Errorf("cold %v: %+v", cold, o)
 		}
 		o.Duration, o.Init = 0, time.Duration(0)
-		if want := (Observation{Function: "f", Result: "success", ResponseBytes: len(`{"id":"cold"}`)}); o != want {
+		if want := (Observation{Function: "f", Result: "success", ResponseBytes: int64(len(`{"id":"cold"}`))}); o != want {
 			t.Errorf("got %+v, want %+v", o, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/bandwidth"
 	"github.com/lambhq/lamb/internal/gateway"
 	"github.com/lambhq/lamb/internal/runtimes"
 )
@@ -77,6 +78,8 @@ type Config struct {
 	// InitLimit is how long an init may take, execenv.DefaultInitLimit when
 	// zero.
 	InitLimit time.Duration
+	// Bandwidth shapes each streamed response; the zero value does not.
+	Bandwidth bandwidth.Limits
 	// Drain is how long Close waits for invocations in flight.
 	Drain time.Duration
 	// LogRetention is how long the functions' log lines are kept in the data
@@ -137,6 +140,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("keep-alive %s is negative", c.KeepAlive)
 	case c.Concurrency < 0:
 		return fmt.Errorf("concurrency %d is negative", c.Concurrency)
+	}
+	if err := c.Bandwidth.Check(); err != nil {
+		return err
 	}
 	if u, err := url.Parse(c.AWSEndpoint); c.AWSEndpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("AWS endpoint %q is not an http or https URL", c.AWSEndpoint)

@@ -19,6 +19,7 @@ type metrics struct {
 	duration      prometheus.Histogram
 	init          prometheus.Histogram
 	responseBytes prometheus.Counter
+	streams       *streamMetrics
 	functions     *functionMetrics
 }
 
@@ -61,6 +62,7 @@ func newMetrics(r prometheus.Registerer, from metricSources) *metrics {
 		responseBytes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "lamb_response_bytes_total", Help: "Bytes of payload in the answers to invocations that ran.",
 		}),
+		streams:   newStreamMetrics(r),
 		functions: newFunctionMetrics(r),
 	}
 	for _, result := range results { // also those that have not occurred: a rate needs its zero
@@ -93,8 +95,44 @@ func (m *metrics) observe(o invoke.Observation) {
 	}
 	m.duration.Observe(o.Duration.Seconds())
 	m.responseBytes.Add(float64(o.ResponseBytes))
+	if o.Streamed {
+		m.streams.observe(o)
+	}
 	if o.Init > 0 {
 		m.init.Observe(o.Init.Seconds())
+	}
+}
+
+// streamMetrics are those of streamed responses.
+type streamMetrics struct {
+	bytes      prometheus.Counter
+	throttled  prometheus.Counter
+	throughput prometheus.Histogram
+}
+
+func newStreamMetrics(r prometheus.Registerer) *streamMetrics {
+	m := &streamMetrics{
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "lamb_stream_bytes_total", Help: "Bytes of streamed responses that runtimes have produced.",
+		}),
+		throttled: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "lamb_stream_throttled_seconds_total", Help: "Time that streamed responses have waited to keep their bandwidth.",
+		}),
+		throughput: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "lamb_stream_throughput_bytes_per_second",
+			Help:    "Bytes a second of streamed responses, from the first byte to the last.",
+			Buckets: prometheus.ExponentialBuckets(1<<10, 4, 12),
+		}),
+	}
+	r.MustRegister(m.bytes, m.throttled, m.throughput)
+	return m
+}
+
+func (m *streamMetrics) observe(o invoke.Observation) {
+	m.bytes.Add(float64(o.ResponseBytes))
+	m.throttled.Add(o.Throttled.Seconds())
+	if o.Throughput > 0 {
+		m.throughput.Observe(o.Throughput)
 	}
 }
 

@@ -123,18 +123,21 @@ func TestObserve(t *testing.T) {
 		{Function: "f", Result: "success", Duration: time.Second, ResponseBytes: 5},
 		{Function: "g", Result: "error", Duration: time.Second, ResponseBytes: 1},
 		{Function: "g", Result: "throttle"},
+		{Function: "g", Result: "success", Duration: time.Second, ResponseBytes: 100, Streamed: true, Throughput: 50, Throttled: 3 * time.Second},
+		{Function: "g", Result: "error", Duration: time.Second, ResponseBytes: 20, Streamed: true},
 	} {
 		m.observe(o)
 	}
 	want := map[string]float64{
-		"lamb_invocations_total success": 2, "lamb_invocations_total error": 1,
+		"lamb_invocations_total success": 3, "lamb_invocations_total error": 2,
 		"lamb_invocations_total throttle": 1, "lamb_invocations_total fault": 0,
-		"lamb_invocation_duration_seconds": 3, "lamb_init_duration_seconds": 1, "lamb_response_bytes_total": 16,
+		"lamb_invocation_duration_seconds": 5, "lamb_init_duration_seconds": 1, "lamb_response_bytes_total": 136,
+		"lamb_stream_bytes_total": 120, "lamb_stream_throttled_seconds_total": 3, "lamb_stream_throughput_bytes_per_second": 1,
 		"lamb_function_invocations_total f success": 2, "lamb_function_invocations_total f error": 0,
 		"lamb_function_invocations_total f throttle": 0, "lamb_function_invocations_total f fault": 0,
-		"lamb_function_invocations_total g success": 0, "lamb_function_invocations_total g error": 1,
+		"lamb_function_invocations_total g success": 1, "lamb_function_invocations_total g error": 2,
 		"lamb_function_invocations_total g throttle": 1, "lamb_function_invocations_total g fault": 0,
-		"lamb_function_duration_seconds_total f": 3, "lamb_function_duration_seconds_total g": 1,
+		"lamb_function_duration_seconds_total f": 3, "lamb_function_duration_seconds_total g": 3,
 		"lamb_environments_starting": 1, "lamb_environments_busy": 2, "lamb_environments_idle": 3,
 		"lamb_environments_started_total": 9, "lamb_environments_memory_bytes": 640 << 20, "lamb_memory_reserve_bytes": 77,
 	}

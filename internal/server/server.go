@@ -255,7 +255,9 @@ func (s *Server) openExecution(context.Context) (err error) {
 		s.pool.Changed(c.Ref.Key, c.Ref.Qualifier, c.New)
 	})
 	s.onClose(func() error { stop(); return nil })
-	s.invoke = invoke.New(invoke.Config{Catalog: s.catalog, Slots: s.pool, Observe: s.metrics().observe, Log: s.cfg.Log})
+	s.invoke = invoke.New(invoke.Config{
+		Catalog: s.catalog, Slots: s.pool, Observe: s.metrics().observe, Bandwidth: s.cfg.Bandwidth, Log: s.cfg.Log,
+	})
 	return nil
 }
 
@@ -286,7 +288,9 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	g, err := gateway.New(gateway.Config{
 		Service: s.control,
-		Raw:     map[string]gateway.RawHandler{"Invoke": s.invoke.Serve},
+		Raw: map[string]gateway.RawHandler{
+			"Invoke": s.invoke.Serve, "InvokeWithResponseStream": s.invoke.ServeStream,
+		},
 		Keyring: s.keyring, Account: s.cfg.Account, Hosts: s.cfg.Hosts, Insecure: s.cfg.Insecure,
 		SpoolDir: s.dir.Spool(), Ready: s.ready.Load, Version: s.cfg.Version, Registry: s.registry,
 		Views: map[string]gateway.View{"environments": s.environments},
