@@ -46,6 +46,39 @@ func TestKeyring(t *testing.T) {
 	}
 }
 
+// TestAdopted: credentials of others are known for the environments that have
+// them, and for no longer.
+func TestAdopted(t *testing.T) {
+	var k Keyring
+	c := Credentials{AccessKeyID: "AKIAOTHERS0123456789", SecretAccessKey: "s"}
+	if _, _, ok := k.LookupIn(c.AccessKeyID, ""); ok {
+		t.Error("an unknown key is known")
+	}
+	k.Adopt(c, Owner{Environment: "a"})
+	k.Adopt(c, Owner{Environment: "b"})
+	for environment, want := range map[string]bool{"": true, "a": true, "b": true, "c": false} {
+		got, owner, ok := k.LookupIn(c.AccessKeyID, environment)
+		if ok != want || ok && (got != c || environment != "" && owner.Environment != environment) {
+			t.Errorf("in %q: %v, %+v", environment, ok, owner)
+		}
+	}
+	if _, _, ok := k.Lookup(c.AccessKeyID); ok {
+		t.Error("Lookup is for minted ones")
+	}
+	k.Release("a")
+	if _, owner, ok := k.LookupIn(c.AccessKeyID, ""); !ok || owner.Environment != "b" {
+		t.Errorf("after the first is gone: %v, %+v", ok, owner)
+	}
+	k.Release("b")
+	if _, _, ok := k.LookupIn(c.AccessKeyID, ""); ok {
+		t.Error("it is known when all are gone")
+	}
+	own := k.Mint(Owner{Environment: "a"})
+	if _, _, ok := k.LookupIn(own.AccessKeyID, "b"); ok {
+		t.Error("a minted key is known in another environment")
+	}
+}
+
 func TestKeyringConcurrent(t *testing.T) {
 	var ring Keyring
 	var wg sync.WaitGroup

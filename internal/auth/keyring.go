@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // mintedPrefix begins every access key id that any lamb has minted. It is
@@ -29,11 +30,18 @@ type Owner struct {
 }
 
 // Keyring holds the credentials that lamb has minted and not yet revoked:
-// one for each live environment, so their number bounds its size. The zero
-// value is an empty keyring. It may be used from several goroutines.
+// one for each live environment, so their number bounds its size. Beside them
+// are credentials that others have made and that were given to environments:
+// whoever uses them may do no more than with minted ones. The zero value is an
+// empty keyring. It may be used from several goroutines.
 type Keyring struct {
-	mu   sync.RWMutex
-	keys map[string]minted // by access key id; guarded by mu
+	// adopting: there is, or has been, something in adopted. Without it nobody
+	// needs the lock to look there.
+	adopting atomic.Bool
+
+	mu      sync.RWMutex                 // guards what follows
+	keys    map[string]minted            // by access key id
+	adopted map[string]map[string]minted // by access key id and environment
 }
 
 type minted struct {
@@ -68,6 +76,54 @@ func (k *Keyring) Revoke(accessKeyID string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.keys, accessKeyID)
+}
+
+// Adopt takes credentials in that owner's environment is given and that lamb
+// has not made, until Release.
+func (k *Keyring) Adopt(c Credentials, owner Owner) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.adopted == nil {
+		k.adopted = make(map[string]map[string]minted)
+	}
+	if k.adopted[c.AccessKeyID] == nil {
+		k.adopted[c.AccessKeyID] = make(map[string]minted)
+	}
+	k.adopted[c.AccessKeyID][owner.Environment] = minted{c, owner}
+	k.adopting.Store(true)
+}
+
+// Release forgets the credentials that an environment was given.
+func (k *Keyring) Release(environment string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for id, byEnvironment := range k.adopted {
+		delete(byEnvironment, environment)
+		if len(byEnvironment) == 0 {
+			delete(k.adopted, id)
+		}
+	}
+}
+
+// LookupIn is Lookup for adopted credentials too. A call that comes from an
+// environment can use those of that environment only; one that may come from
+// any of several environments, which have the same credentials, is taken for
+// one of them.
+func (k *Keyring) LookupIn(accessKeyID, environment string) (Credentials, Owner, bool) {
+	if c, owner, ok := k.Lookup(accessKeyID); ok {
+		return c, owner, environment == "" || owner.Environment == environment
+	}
+	if !k.adopting.Load() {
+		return Credentials{}, Owner{}, false
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for id, m := range k.adopted[accessKeyID] {
+		if environment == "" || id == environment {
+			return m.credentials, m.owner, true
+		}
+	}
+	return Credentials{}, Owner{}, false
 }
 
 // Lookup finds live credentials and whom they were minted for.

@@ -18,6 +18,7 @@ import (
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/bandwidth"
 	"github.com/lambhq/lamb/internal/logs"
+	"github.com/lambhq/lamb/internal/rolecreds"
 	"github.com/lambhq/lamb/internal/server"
 )
 
@@ -25,6 +26,7 @@ import (
 type serveOptions struct {
 	cfg          server.Config
 	access       string
+	roles        []string
 	sandbox      string
 	interpreters map[string]string
 	logFormat    string
@@ -66,6 +68,7 @@ standard output, everything else to standard error.`,
 	f.StringSliceVar(&o.cfg.Hosts, "host", nil, "further host `names` by which lamb may be called")
 	f.StringVar(&o.cfg.URLDomain, "url-domain", server.DefaultURLDomain, "`DOMAIN[:PORT]` of function URLs: what on.aws is on AWS; the port is --listen's if none is given")
 	f.StringVar(&o.access, "function-access", string(auth.AccessInvoke), "what functions may do at the Lambda API: invoke, full or none")
+	f.StringArrayVar(&o.roles, "role-credentials", nil, "credentials of functions with a role, instead of minted ones: `ROLE=SOURCE`, where ROLE is an ARN or * and SOURCE is file:PATH, profile:NAME or command:PROGRAM (see docs/security.md)")
 	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how functions run: native (isolated, on Linux), process (not isolated) or auto (native where it works)")
 	f.StringVar(&o.cfg.Network, "network", "", "network of functions: private, none, or host (this machine's, not isolated) (default: private where it works, else none)")
 	f.StringVar(&o.cfg.HostPorts, "host-ports", "", "`ports` of this machine that functions in a private network reach as host.lamb.internal: all, none or 5432,8000-8099 (default: all if --listen is loopback)")
@@ -100,6 +103,9 @@ func serve(cmd *cobra.Command, o serveOptions, stdout, stderr io.Writer) error {
 	cfg := o.cfg
 	var err error
 	if cfg.Access, err = auth.ParseAccess(o.access); err != nil {
+		return usageError{err}
+	}
+	if cfg.Roles, err = rolecreds.Parse(o.roles, nil); err != nil {
 		return usageError{err}
 	}
 	if cfg.Sandbox, err = server.ParseSandbox(o.sandbox); err != nil {

@@ -86,8 +86,9 @@ func (g *Gateway) run(rq *request, signer signer, op *api.Operation, params api.
 type signer struct {
 	signature auth.Signature
 	scope     function.Scope // where the signer acts
-	// minted keys are lamb's own: theirs is the only secret that lamb knows,
-	// and so the only signature that can be verified.
+	// minted keys are lamb's own, or were given to environments by it: theirs is
+	// the only secret that lamb knows, and so the only signature that can be
+	// verified.
 	minted      bool
 	credentials auth.Credentials
 	owner       auth.Owner
@@ -108,10 +109,12 @@ func (g *Gateway) identify(r *http.Request) (signer, error) {
 		Region:    sig.Region,
 	}}
 	inside := environmentOf(r.Context())
-	if inside == "" && !auth.LooksMinted(sig.AccessKeyID) {
-		return s, nil
-	}
-	if s.credentials, s.owner, s.minted = g.cfg.Keyring.Lookup(sig.AccessKeyID); !s.minted || inside != "" && s.owner.Environment != inside {
+	s.credentials, s.owner, s.minted = g.cfg.Keyring.LookupIn(sig.AccessKeyID, inside)
+	switch {
+	case s.minted:
+	case inside == "" && !auth.LooksMinted(sig.AccessKeyID):
+		return s, nil // a stranger's
+	default:
 		return signer{}, auth.ErrUnknownKey
 	}
 	s.scope.Account = s.owner.Account

@@ -22,6 +22,7 @@ import (
 	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/pool"
+	"github.com/lambhq/lamb/internal/rolecreds"
 	"github.com/lambhq/lamb/internal/runtimes"
 	"github.com/lambhq/lamb/internal/sandbox"
 )
@@ -47,6 +48,9 @@ type Config struct {
 	InitLimit time.Duration
 	// Logs makes the destination of one environment's log.
 	Logs func(v *function.Version, stream string) execenv.Logs
+	// Roles has the credentials of roles whose source the operator has named;
+	// nil mints all.
+	Roles *rolecreds.Sources
 	// LambdaEndpoint is where functions reach the Lambda API, OtherEndpoint
 	// where the other AWS services are.
 	LambdaEndpoint, OtherEndpoint string
@@ -123,6 +127,10 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		return err
 	}
 	id := newID()
+	creds, err := l.credentials(ctx, id, v, e)
+	if err != nil {
+		return err
+	}
 	box, err := l.cfg.Sandboxes.Create(ctx, sandbox.Spec{
 		ID: id, Task: task, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang,
 		MemoryMB: run.Config.MemoryMB, TmpMB: run.Config.TmpMB,
@@ -135,19 +143,13 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	if failure == nil {
 		program, failure = command(rt, run.Config, box.Paths(), task, opt)
 	}
-	creds := l.cfg.Keyring.Mint(auth.Owner{
-		Environment: id, Partition: v.Key.Partition, Account: v.Key.Account,
-		Region: v.Key.Region, Name: v.Key.Name, Access: l.cfg.Access,
-	})
-	e.undo = append(e.undo, func() { l.cfg.Keyring.Revoke(creds.AccessKeyID) })
-
 	stream := streamName(l.cfg.Clock.Now(), v, run.Config)
 	e.Environment = execenv.New(execenv.Config{
 		ID: id, Version: v, Sandbox: box, Program: program, ProgramFailure: failure,
 		Env: execenv.Variables(execenv.VariablesInput{
 			Version: v, Paths: box.Paths(), RuntimeAPI: box.Address(), LogStream: stream,
 			Language:       rt.Env(box.Paths()),
-			Credentials:    execenv.Credentials{AccessKeyID: creds.AccessKeyID, SecretAccessKey: creds.SecretAccessKey, SessionToken: creds.SessionToken},
+			Credentials:    creds,
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
 		Extensions: extensions, LogStream: stream,

@@ -10,6 +10,7 @@ import (
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/bandwidth"
 	"github.com/lambhq/lamb/internal/gateway"
+	"github.com/lambhq/lamb/internal/rolecreds"
 	"github.com/lambhq/lamb/internal/runtimes"
 )
 
@@ -49,6 +50,9 @@ type Config struct {
 	URLDomain string
 	// Access is what functions may do with their credentials.
 	Access auth.Access
+	// Roles has the credentials of roles whose source the operator has named;
+	// nil mints all.
+	Roles *rolecreds.Sources
 	// Sandbox chooses how functions run; SandboxAuto when empty.
 	Sandbox Sandbox
 	// Network is the native sandbox's: "private", "none", "host", or empty for

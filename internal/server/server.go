@@ -229,7 +229,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 		SDKDir: s.cfg.SDKDir, Dir: filepath.Join(s.dir.Cache(), "runtimes"), Log: s.cfg.Log,
 	})
 	launch := launcher.New(launcher.Config{
-		Code: launcher.Unpacked(s.artifacts), Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access,
+		Code: launcher.Unpacked(s.artifacts), Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access, Roles: s.cfg.Roles,
 		Runtimes:       s.runtimes,
 		InitLimit:      s.cfg.InitLimit,
 		Logs:           s.functionLogs,
