@@ -41,6 +41,7 @@ type options struct {
 	lamb    string // binary; built from this checkout when empty
 	sandbox string // auto, native or process
 	network string // of native sandboxes; empty means what works
+	before  string // binary, or commit, to compare the warm path with
 	only    string // regular expression of contests
 	rounds  int
 	quick   bool
@@ -53,6 +54,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.lamb, "lamb", "", "`binary` to measure (default: built from this checkout)")
+	f.StringVar(&o.before, "before", beforeCommit, "lamb of before: a `binary`, or a commit of this repository, which is built")
 	f.StringVar(&o.sandbox, "sandbox", "auto", "native, process, or auto: native where it works")
 	f.StringVar(&o.network, "network", "", "network of native sandboxes (default: what works here)")
 	f.StringVar(&o.only, "rows", "", "`regular expression`: only the contests whose names match")

@@ -26,6 +26,8 @@ type spec struct {
 	name, runtime, handler string
 	memoryMB               int
 	zip                    []byte
+	layers                 []string // ARNs
+	tenants                bool     // each has environments of its own
 }
 
 // language is what a function is written in, for names.
@@ -83,15 +85,26 @@ func (l *lamb) create(ctx context.Context, s spec) error {
 	if architecture == "" {
 		architecture = "x86_64"
 	}
-	err := l.call(ctx, http.MethodPost, functionsPath, map[string]any{
+	in := map[string]any{
 		"FunctionName": s.name, "Runtime": s.runtime, "Handler": s.handler, "MemorySize": s.memoryMB, "Timeout": 60,
 		"Environment": map[string]any{"Variables": quiet},
 		"Role":        "arn:aws:iam::000000000000:role/bench", "Architectures": []string{architecture}, "Code": map[string]any{"ZipFile": s.zip},
-	}, nil)
-	if err != nil {
+		"Layers": s.layers,
+	}
+	if s.tenants {
+		in["TenancyConfig"] = map[string]string{"TenantIsolationMode": "PER_TENANT"}
+	}
+	if err := l.call(ctx, http.MethodPost, functionsPath, in, nil); err != nil {
 		return err
 	}
 	return l.awaitFunction(ctx, s.name)
+}
+
+// publishLayer makes a layer and returns its version's ARN.
+func (l *lamb) publishLayer(ctx context.Context, name string, zip []byte) (string, error) {
+	var out struct{ LayerVersionArn string }
+	err := l.call(ctx, http.MethodPost, "/2018-10-31/layers/"+name+"/versions", map[string]any{"Content": map[string]any{"ZipFile": zip}}, &out)
+	return out.LayerVersionArn, err
 }
 
 // update changes a function's configuration, so that its next invocation
@@ -147,8 +160,16 @@ func poll(ctx context.Context, done func() (bool, error)) error {
 
 // invocation is a signed Invoke as the load client sends it.
 func (l *lamb) invocation(c credentials, name string, event, want []byte) load.Request {
+	return l.invocationOf(c, name, "", event, want)
+}
+
+// invocationOf is invocation for a tenant; empty for none.
+func (l *lamb) invocationOf(c credentials, name, tenant string, event, want []byte) load.Request {
 	path := functionsPath + "/" + name + "/invocations"
 	header := ""
+	if tenant != "" {
+		header = "X-Amz-Tenant-Id: " + tenant + "\r\n"
+	}
 	for name, value := range c.headers(http.MethodPost, l.address, path, event) {
 		header += name + ": " + value + "\r\n"
 	}
@@ -174,11 +195,11 @@ func zipOf(name string, mode os.FileMode, content []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// zipProgram is a program as a deployment package.
-func zipProgram(path string) ([]byte, error) {
+// zipProgram is a program, under a name, as a deployment package.
+func zipProgram(path, name string) ([]byte, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return zipOf("bootstrap", 0o755, content)
+	return zipOf(name, 0o755, content)
 }

@@ -43,11 +43,12 @@ type sizes struct {
 	pairs  int // starts in a round
 	burst  int // starts at once
 	shells int // prepared to measure the memory of one
+	idle   int // environments that are started and stay
 }
 
 var (
-	fullSizes  = sizes{warm: 1000, loaded: 6400, big: 6, pairs: 4, burst: 64, shells: 128}
-	quickSizes = sizes{warm: 10, loaded: 128, big: 1, pairs: 1, burst: 2, shells: 8}
+	fullSizes  = sizes{warm: 1000, loaded: 6400, big: 6, pairs: 4, burst: 64, shells: 128, idle: 1000}
+	quickSizes = sizes{warm: 10, loaded: 128, big: 1, pairs: 1, burst: 2, shells: 8, idle: 4}
 )
 
 // run measures and reports.
@@ -117,7 +118,7 @@ func (b *bench) open(ctx context.Context) error {
 	if b.worker, err = buildProgram(ctx, b.scratch, "bench/worker", released); err != nil {
 		return err
 	}
-	if b.workerZip, err = zipProgram(b.worker); err != nil {
+	if b.workerZip, err = zipProgram(b.worker, "bootstrap"); err != nil {
 		return err
 	}
 	if b.o.sandbox == "auto" {
@@ -197,6 +198,8 @@ func (b *bench) makers() []maker {
 		{"warm-one-hop", b.warmOneHop},
 		{"warm-verified", b.warmVerified},
 		{"warm-128MB", b.warmSmall},
+		{"warm-before", b.warmBefore},
+		{"warm-extension", b.warmExtension},
 		{"warm-go", b.warmGo},
 		{"warm-python", b.warmPython},
 		{"warm-node", b.warmNode},
@@ -214,6 +217,8 @@ func (b *bench) makers() []maker {
 		{"burst", b.burstRaw},
 		{"burst-python", func(ctx context.Context) (contest, error) { return b.burstInterpreter(ctx, pythonSpec) }},
 		{"burst-node", func(ctx context.Context) (contest, error) { return b.burstInterpreter(ctx, nodeSpec) }},
+		{"freeze", b.freeze},
+		{"many-idle", b.manyIdle},
 		{"shell-memory", b.shellMemory},
 		{"start-up", b.startUp},
 		{"idle-memory", b.idleMemory},

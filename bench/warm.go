@@ -218,7 +218,7 @@ func (b *bench) warmGo(ctx context.Context) (contest, error) {
 	if err != nil {
 		return contest{}, err
 	}
-	zip, err := zipProgram(program)
+	zip, err := zipProgram(program, "bootstrap")
 	if err != nil {
 		return contest{}, err
 	}

@@ -1,7 +1,9 @@
 // Command worker is the function of the benchmarks' raw rows: a bootstrap that
 // speaks the Runtime API by hand, on one blocking socket, and answers every
 // event with itself: next to nothing of what is measured is its own. Its
-// handler "credentials" answers with the credentials of its environment.
+// handler "credentials" answers with the credentials of its environment. As a
+// file in /opt/extensions it is an extension that wants to know of invocations
+// and does nothing about them.
 package main
 
 import (
@@ -11,6 +13,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -24,6 +27,10 @@ const (
 )
 
 func main() {
+	if dir, name := filepath.Split(os.Args[0]); filepath.Base(dir) == "extensions" {
+		fmt.Fprintln(os.Stderr, idle(os.Getenv("AWS_LAMBDA_RUNTIME_API"), name))
+		os.Exit(1)
+	}
 	fmt.Fprintln(os.Stderr, run(os.Getenv("AWS_LAMBDA_RUNTIME_API"), os.Getenv("_HANDLER")))
 	os.Exit(1)
 }
@@ -56,6 +63,26 @@ func run(api, handler string) error {
 		if _, err := w.read(); err != nil {
 			return err
 		}
+	}
+}
+
+// idle registers an extension and asks for events until the API fails.
+func idle(api, name string) error {
+	conn, err := dial(api)
+	if err != nil {
+		return err
+	}
+	w := &worker{conn: conn, in: bufio.NewReaderSize(conn, maxHead)}
+	const path, events = "/2020-01-01/extension/", `{"events":["INVOKE"]}`
+	request := fmt.Sprintf("POST %sregister HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Name: %s\r\nContent-Length: %d\r\n\r\n%s", path, api, name, len(events), events)
+	for {
+		if _, err := conn.Write([]byte(request)); err != nil {
+			return err
+		}
+		if _, err := w.read(); err != nil {
+			return err
+		}
+		request = fmt.Sprintf("GET %sevent/next HTTP/1.1\r\nHost: %s\r\nLambda-Extension-Identifier: %s\r\n\r\n", path, api, w.id)
 	}
 }
 
@@ -121,7 +148,7 @@ func credentials() []byte {
 type worker struct {
 	conn socket
 	in   *bufio.Reader
-	id   []byte // of the last event
+	id   []byte // of the last event, or the extension's own
 	body []byte // of the last answer
 	out  []byte
 }
@@ -152,7 +179,7 @@ func (w *worker) read() ([]byte, error) {
 			if length, err = strconv.Atoi(string(value)); err != nil {
 				return nil, err
 			}
-		case bytes.EqualFold(name, []byte("lambda-runtime-aws-request-id")):
+		case bytes.EqualFold(name, []byte("lambda-runtime-aws-request-id")), bytes.EqualFold(name, []byte("lambda-extension-identifier")):
 			w.id = append(w.id[:0], value...)
 		}
 	}

@@ -14,6 +14,11 @@ type Stats struct {
 	// Starting are being made, Busy ones initialise, run or finish an
 	// invocation, Idle ones wait for one.
 	Starting, Busy, Idle int
+	// Frozen are those of the idle ones whose processes are stopped.
+	Frozen int
+	// MemoryUsedBytes is the sum of the high-water marks of the busy and the
+	// idle ones, as they were last read.
+	MemoryUsedBytes int64
 	// MemoryMB is the sum of what the busy and the idle ones are configured to
 	// use at most.
 	MemoryMB int64
@@ -23,9 +28,16 @@ type Stats struct {
 
 // Stats returns the present counts.
 func (p *Pool) Stats() Stats {
+	s := Stats{}
+	for _, view := range p.Environments() {
+		if view.Frozen {
+			s.Frozen++
+		}
+		s.MemoryUsedBytes += view.MaxMemoryUsedBytes
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := Stats{Started: p.cold}
+	s.Started = p.cold
 	for _, g := range p.groups {
 		for _, sh := range g.shelves {
 			s.Starting += sh.starting

@@ -114,7 +114,9 @@ func series(t *testing.T, r *prometheus.Registry) map[string]float64 {
 func TestObserve(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := newMetrics(r, metricSources{
-		Pool:            func() pool.Stats { return pool.Stats{Starting: 1, Busy: 2, Idle: 3, Started: 9, MemoryMB: 640} },
+		Pool: func() pool.Stats {
+			return pool.Stats{Starting: 1, Busy: 2, Idle: 3, Started: 9, MemoryMB: 640, Frozen: 2, MemoryUsedBytes: 99}
+		},
 		AvailableMemory: func() (int64, error) { return 0, errors.New("not known") },
 		ReservedMemory:  77,
 	})
@@ -139,7 +141,8 @@ func TestObserve(t *testing.T) {
 		"lamb_function_invocations_total g throttle": 1, "lamb_function_invocations_total g fault": 0,
 		"lamb_function_duration_seconds_total f": 3, "lamb_function_duration_seconds_total g": 3,
 		"lamb_environments_starting": 1, "lamb_environments_busy": 2, "lamb_environments_idle": 3,
-		"lamb_environments_started_total": 9, "lamb_environments_memory_bytes": 640 << 20, "lamb_memory_reserve_bytes": 77,
+		"lamb_environments_started_total": 9, "lamb_environments_memory_bytes": 640 << 20, "lamb_environments_frozen": 2,
+		"lamb_environments_memory_used_bytes": 99, "lamb_memory_reserve_bytes": 77,
 	}
 	if diff := cmp.Diff(want, series(t, r)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
