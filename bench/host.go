@@ -100,7 +100,9 @@ func measureMemory(known map[int]bool) (memory, error) {
 	for _, pid := range counted {
 		kb, err := fieldKB(fmt.Sprintf("/proc/%d/status", pid), "RssAnon")
 		m.kb += kb
-		errs = append(errs, err)
+		if pid == self { // others may be ending
+			errs = append(errs, err)
+		}
 	}
 	for _, name := range []string{"Shmem", "Slab", "KernelStack", "PageTables", "Percpu"} {
 		kb, err := fieldKB("/proc/meminfo", name)

@@ -63,7 +63,7 @@ func (b *bench) manyEnvironments(l *lamb, name string, n int) contender {
 			return []float64{millis(r.Elapsed)}, err
 		})(ctx)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w; lamb said: %s", err, l.said)
 		}
 		if err := l.awaitMetric(ctx, "lamb_environments_idle", float64(n)); err != nil {
 			return nil, err

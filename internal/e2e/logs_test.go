@@ -36,11 +36,11 @@ func kept(t *testing.T, folder, group string) []logs.Event {
 func TestLogsAreKept(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
-	l := startLamb(t, "--data-dir", dir)
-	const hidden, printed = "the-value-that-nobody-prints", "the-value-that-is-printed"
+	l := startLamb(t, "--data-dir", dir, "--log-level", "debug")
+	const hidden, event, printed = "the-value-that-nobody-prints", "the-event-that-nobody-prints", "the-value-that-is-printed"
 	quiet := l.goFn(t, "logs-quiet", "env", func(f *fn) { f.env = map[string]string{"CANARY": hidden} })
 	var env map[string]string
-	if err := json.Unmarshal(l.invoke(t, quiet, `null`).Payload, &env); err != nil {
+	if err := json.Unmarshal(l.invoke(t, quiet, `"`+event+`"`).Payload, &env); err != nil {
 		t.Fatal(err)
 	}
 	group := "../../shared/#group"
@@ -96,12 +96,14 @@ func TestLogsAreKept(t *testing.T) {
 	if !strings.Contains(segments, printed) {
 		t.Error("what the function printed is not in the segments: the search is blind")
 	}
-	for what, secret := range map[string]string{
-		"a variable": hidden, "the caller's key": "the-caller's-secret-key", "lamb's own variable": ofLamb,
+	for what, secret := range map[string]string{ // the answer has them too
+		"a variable": hidden, "an event": event, "the caller's key": "the-caller's-secret-key", "lamb's own variable": ofLamb,
 		"the access key": env["AWS_ACCESS_KEY_ID"], "the secret key": env["AWS_SECRET_ACCESS_KEY"], "the session token": env["AWS_SESSION_TOKEN"],
 	} {
-		if secret == "" || strings.Contains(segments, secret) {
-			t.Errorf("%s (%q) is in the segments", what, secret)
+		for where, text := range map[string]string{"the segments": segments, "standard output": l.stdout.String(), "standard error": l.stderr.String()} {
+			if secret == "" || strings.Contains(text, secret) {
+				t.Errorf("%s (%q) is in %s", what, secret, where)
+			}
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (e *Environment) freezeIfIdle() {
 	f.hub.Pause()
 	ctx, cancel := context.WithTimeout(e.ctx, freezeTime)
 	defer cancel()
-	if err := f.box.Freeze(ctx); err != nil && e.ctx.Err() == nil {
+	if err := f.box.Freeze(ctx); err != nil && ctx.Err() == nil {
 		// It is thawed like one that is frozen.
 		e.cfg.Log.Warn("idle environment could not be frozen", "err", err)
 	}

@@ -35,6 +35,10 @@ type disks struct {
 	stop    chan struct{} // closed by close
 	filling sync.WaitGroup
 
+	// attaching is held from asking for a free device until it is taken: all who
+	// ask at once are told of the same one.
+	attaching sync.Mutex
+
 	mu      sync.Mutex          // guards what follows; held while a size is formatted
 	formats map[int]*diskFormat // by MB
 }
@@ -208,6 +212,8 @@ func (d *disks) attach(f *os.File) (*os.File, error) {
 		Fd: uint32(f.Fd()), Size: diskBlock,
 		Info: unix.LoopInfo64{Flags: unix.LO_FLAGS_AUTOCLEAR},
 	}
+	d.attaching.Lock()
+	defer d.attaching.Unlock()
 	for range attachTries {
 		n, err := unix.IoctlRetInt(int(d.control.Fd()), unix.LOOP_CTL_GET_FREE)
 		if err != nil {
