@@ -19,16 +19,17 @@ import (
 // of their own, each in a file without a name. What a sandbox writes lies on
 // the disk of the provider's folder, as it would without.
 //
-// Process 1 mounts the disk, so the mount is in the sandbox's namespace only
-// and ends with it; then the kernel gives the loop device back, and with it
-// the file. Nothing is left to clean up, not even by a lamb that was killed.
+// Lamb mounts a disk nowhere and has process 1 put the mount into the sandbox's
+// namespace, with which it ends; then the kernel gives the loop device back,
+// and with it the file. Nothing is left to clean up, not even by a lamb that was
+// killed.
 type disks struct {
 	dir     string   // where the files are
 	mkfs    string   // the program that formats
 	control *os.File // /dev/loop-control
 
-	// spares are attached disks of spareMB, made ahead: a start that finds no
-	// shell need not wait for one. wake has an element when some are missing.
+	// spares are disks of spareMB, made ahead: a start that finds no shell need
+	// not wait for one. wake has an element when some are missing.
 	spareMB int
 	spares  chan *os.File
 	wake    chan struct{}
@@ -115,11 +116,11 @@ func (d *disks) refill() error {
 			return nil
 		default:
 		}
-		device, err := d.attachNew(d.spareMB)
+		mount, err := d.makeNew(d.spareMB)
 		if err != nil {
 			return err // the next one that is taken asks again
 		}
-		d.spares <- device
+		d.spares <- mount
 	}
 	return nil
 }
@@ -150,8 +151,8 @@ func (d *disks) close() error {
 	errs := []error{d.control.Close()}
 	for {
 		select {
-		case device := <-d.spares:
-			errs = append(errs, device.Close())
+		case mount := <-d.spares:
+			errs = append(errs, mount.Close())
 			continue
 		default:
 		}
@@ -159,23 +160,21 @@ func (d *disks) close() error {
 	}
 }
 
-// make returns an attached, empty disk with room for that many MB. It lasts as
-// long as the file is open or the disk is mounted. The file's name is the
-// block device's.
-func (d *disks) make(mb int) (device *os.File, err error) {
+// make returns an empty file system with room for that many MB, mounted nowhere.
+// It lasts as long as the file is open or the mount is in a namespace.
+func (d *disks) make(mb int) (mount *os.File, err error) {
 	if mb == d.spareMB {
 		select {
-		case device = <-d.spares:
+		case mount = <-d.spares:
 			d.poke()
-			return device, nil
+			return mount, nil
 		default:
 		}
 	}
-	return d.attachNew(mb)
+	return d.makeNew(mb)
 }
 
-// attachNew makes a disk.
-func (d *disks) attachNew(mb int) (device *os.File, err error) {
+func (d *disks) makeNew(mb int) (*os.File, error) {
 	format, err := d.format(mb)
 	if err != nil {
 		return nil, err
@@ -185,10 +184,18 @@ func (d *disks) attachNew(mb int) (device *os.File, err error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := format.write(f); err != nil {
+	if err := f.Truncate(format.size); err != nil {
 		return nil, err
 	}
-	return d.attach(f)
+	device, err := d.attach(f)
+	if err != nil {
+		return nil, err
+	}
+	defer device.Close() // the mount keeps it
+	if err := format.write(device); err != nil {
+		return nil, err
+	}
+	return mountDisk(device.Name())
 }
 
 // file makes an empty file without a name.
@@ -291,11 +298,10 @@ func (format *diskFormat) read(f *os.File) error {
 	}
 }
 
-// write makes an empty file a formatted one.
+// write formats an empty disk. What is written to the device need not be read
+// from it when it is mounted, which would wait for another of the kernel's
+// threads each time.
 func (format *diskFormat) write(f *os.File) error {
-	if err := f.Truncate(format.size); err != nil {
-		return err
-	}
 	for _, c := range format.chunks {
 		if _, err := f.WriteAt(c.data, c.offset); err != nil {
 			return err
@@ -304,14 +310,39 @@ func (format *diskFormat) write(f *os.File) error {
 	return nil
 }
 
-// mountDisk mounts a shell's disk as its /tmp.
-func (s *script) mountDisk(device string) {
+// mountDisk mounts a disk nowhere yet, and makes it what /tmp is.
+func mountDisk(device string) (_ *os.File, err error) {
+	fs, err := unix.Fsopen("ext4", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError(stepDisk, err)
+	}
+	defer unix.Close(fs)
 	// Nothing is written only to be safe: it is gone after a crash anyway.
-	options := s.text("barrier=0,noinit_itable")
-	s.call(stepDisk, unix.SYS_MOUNT, s.text(device), s.text("tmp"), s.text("ext4"),
-		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOATIME, options)
-	s.call("make /tmp empty", unix.SYS_UNLINKAT, unix.AT_FDCWD, s.text("tmp/lost+found"), unix.AT_REMOVEDIR)
-	s.call("open /tmp to all", unix.SYS_FCHMODAT, unix.AT_FDCWD, s.text("tmp"), 0o1777)
+	mount, err := -1, errors.Join(
+		unix.FsconfigSetString(fs, "source", device),
+		unix.FsconfigSetString(fs, "barrier", "0"),
+		unix.FsconfigSetFlag(fs, "noinit_itable"))
+	if err == nil {
+		err = unix.FsconfigCreate(fs)
+	}
+	if err == nil {
+		mount, err = unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOATIME)
+	}
+	if err != nil {
+		return nil, os.NewSyscallError(stepDisk, err)
+	}
+	f := os.NewFile(uintptr(mount), "tmp")
+	err = errors.Join(unix.Unlinkat(mount, "lost+found", unix.AT_REMOVEDIR), unix.Fchmodat(mount, ".", 0o1777, 0))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make /tmp empty: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// placeDisk puts a mount that came with the script where /tmp is.
+func (s *script) placeDisk() {
+	s.call("place the file system for /tmp", unix.SYS_MOVE_MOUNT, fdMessage, s.text(""), unix.AT_FDCWD, s.text("tmp"), unix.MOVE_MOUNT_F_EMPTY_PATH)
+	s.call("close it", unix.SYS_CLOSE_RANGE, fdMessage, fdMessage, 0)
 }
 
 // stepDisk is the step that fails where the kernel does not let lamb mount.

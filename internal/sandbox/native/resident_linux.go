@@ -10,7 +10,8 @@ import (
 const (
 	fdControl  = 3 // the socket whose other end lamb holds
 	fdSignals  = 4 // a signalfd for SIGCHLD
-	fdReceived = 5 // the first that came with a message
+	fdReceived = 5 // the first that came with a message, or
+	fdMessage  = 4 // with that of the setup, before fdSignals is there
 )
 
 // Kinds of reports, the first word of each message to lamb.
@@ -72,6 +73,8 @@ func newResident(first, last []unix.SockFilter) *resident {
 	loop := &op{name: "wait", nr: uint64(unix.SYS_PPOLL), args: [6]any{poll, 2, 0, 0, 0}}
 	loop.onError = loop
 
+	// Those that lamb itself was started with, and the program's.
+	s.try("close descriptors", unix.SYS_CLOSE_RANGE, fdControl+1, ^uint32(0), 0)
 	park := s.set(msg+40, controlRoom)
 	begin := s.call("receive", unix.SYS_RECVMSG, fdControl, msg, unix.MSG_CMSG_CLOEXEC)
 	begin.onEqual, begin.onError, begin.next = exit, exit, address(messageBase)

@@ -45,8 +45,7 @@ type rootPlan struct {
 
 // shellPlan is what differs between shells.
 type shellPlan struct {
-	tmp    string   // the host folder that becomes /tmp, or
-	disk   string   // the block device that does
+	tmp    string   // the host folder that becomes /tmp; empty: a mount comes with the script
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
 
@@ -78,12 +77,11 @@ const readOnlyTree = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUN
 func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s := m.newScript()
 	s.process()
-	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdSignals, ^uint32(0), 0)
 	s.call("close-on-exec", unix.SYS_FCNTL, fdControl, unix.F_SETFD, unix.FD_CLOEXEC)
+	s.mounts(root, shell)
 	mask := s.words(1 << (uint(unix.SIGCHLD) - 1))
 	s.call("signalfd", unix.SYS_SIGNALFD4, -1, mask, 8, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
 	s.call("sigprocmask", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, mask, 0, 8)
-	s.mounts(root, shell)
 	// fdReceived; what follows is handed over.
 	s.call("socket", unix.SYS_SOCKET, unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	s.call("open /", unix.SYS_OPENAT, unix.AT_FDCWD, s.text("/"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -152,8 +150,8 @@ func (s *script) mounts(root *rootPlan, shell *shellPlan) {
 	for _, name := range root.hidden {
 		s.bind(bind{"dev/null", "proc/" + name}, 0)
 	}
-	if shell.disk != "" {
-		s.mountDisk(shell.disk)
+	if shell.tmp == "" {
+		s.placeDisk()
 	} else {
 		s.bind(bind{shell.tmp, "tmp"}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
 	}

@@ -68,13 +68,10 @@ func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 		return nil, err
 	}
 	plan := &shellPlan{stores: sh.stores, network: p.net, tmp: made.folder}
-	if made.device != nil {
-		plan.disk = made.device.Name()
-	}
 	if plan.files, err = p.userFiles(sh.user); err != nil {
 		return nil, err
 	}
-	if err := sh.setup(plan); err != nil {
+	if err := sh.setup(plan, made.files()...); err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
 	return sh, nil
@@ -94,24 +91,32 @@ func (sh *shell) prepare() (err error) {
 	return sh.spawn()
 }
 
-// madeTmp is what becomes a shell's /tmp: a disk or a folder.
+// madeTmp is what becomes a shell's /tmp: a mount or a folder.
 type madeTmp struct {
-	device *os.File
+	mount  *os.File
 	folder string
 	err    error
 }
 
-// close lets go of the disk; a mount keeps it.
+// files are what the shell gets of it.
+func (m madeTmp) files() []*os.File {
+	if m.mount == nil {
+		return nil
+	}
+	return []*os.File{m.mount}
+}
+
+// close lets go of the mount; the shell has it.
 func (m madeTmp) close() {
-	if m.device != nil {
-		m.device.Close()
+	if m.mount != nil {
+		m.mount.Close()
 	}
 }
 
 func (sh *shell) makeTmp(mb int) (m madeTmp) {
 	disks := sh.provider.disks
 	if disks != nil && mb > 0 {
-		m.device, m.err = disks.make(mb)
+		m.mount, m.err = disks.make(mb)
 	} else {
 		m.folder, m.err = sh.makeFolder()
 	}
@@ -168,13 +173,13 @@ func (sh *shell) spawn() error {
 	return err
 }
 
-// setup runs the first script and takes what it hands over.
-func (sh *shell) setup(plan *shellPlan) error {
+// setup runs the first script, to which files come, and takes what it hands over.
+func (sh *shell) setup(plan *shellPlan, files ...*os.File) error {
 	s := sh.provider.image.setup(sh.provider.root, plan)
 	if err := sh.control.conn.SetDeadline(time.Now().Add(setupTimeout)); err != nil {
 		return err
 	}
-	if err := sh.control.send(s); err != nil {
+	if err := sh.control.send(s, files...); err != nil {
 		return err
 	}
 	_, fds, err := sh.control.receive(s)
