@@ -61,3 +61,18 @@ func TestExtension(t *testing.T) {
 		}
 	}
 }
+
+// TestSIGTERM: aws-lambda-go's option registers an extension inside the runtime,
+// so that the function is told of its end.
+func TestSIGTERM(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	name := l.goFn(t, "terminated", "echo", func(f *fn) { f.env = map[string]string{"AT_SIGTERM": "cleaned up"} })
+	l.invoke(t, name, `1`).succeeded(t)
+	if _, err := l.client().DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: &name}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.says(name, "EXTENSION\tName: GoLangEnableSIGTERM\tState: Ready\tEvents: []", "START", "REPORT", "cleaned up"); err != nil {
+		t.Errorf("%v:\n%s", err, strings.Join(l.logOf(name), "\n"))
+	}
+}

@@ -48,6 +48,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "unknown handler")
 		os.Exit(1)
 	}
+	if cleanUp := os.Getenv("AT_SIGTERM"); cleanUp != "" {
+		lambda.StartWithOptions(h, lambda.WithEnableSIGTERM(func() { fmt.Println(cleanUp) }))
+	}
 	lambda.Start(h)
 }
 
