@@ -45,11 +45,16 @@ func invokes(operation string) bool {
 	return operation == "Invoke" || operation == "InvokeAsync" || operation == "InvokeWithResponseStream"
 }
 
+// ARN is the owner as an identity.
+func (o Owner) ARN() string {
+	return fmt.Sprintf("arn:%s:sts::%s:assumed-role/lamb-function/%s", o.Partition, o.Account, o.Name)
+}
+
 // Denied is the refusal of an operation on resource (an ARN, or "*") to the
 // environment that owns the credentials.
 func Denied(owner Owner, operation, resource string) *Error {
 	action := Action(operation)
 	return &Error{"AccessDeniedException", fmt.Sprintf(
-		"User: arn:%s:sts::%s:assumed-role/lamb-function/%s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
-		owner.Partition, owner.Account, owner.Name, action, resource, action)}
+		"User: %s is not authorized to perform: %s on resource: %s because no identity-based policy allows the %s action",
+		owner.ARN(), action, resource, action)}
 }

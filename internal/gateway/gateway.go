@@ -14,6 +14,7 @@ import (
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/functionurl"
 )
 
 // DefaultGrace is how long a body may take before its pace counts.
@@ -43,6 +44,11 @@ type Config struct {
 	Service api.Service
 	// Raw has the operations that answer themselves, by name; may be nil.
 	Raw map[string]RawHandler
+	// FunctionURLs serves requests to functions' URLs, whose hosts end in
+	// URLDomain (without a port) or one by which lamb may be called; nil: there
+	// are none.
+	FunctionURLs *functionurl.Handler
+	URLDomain    string
 	// Keyring knows the credentials that lamb has minted.
 	Keyring *auth.Keyring
 	// Account is where callers act whose key says no account: 12 digits.
@@ -147,6 +153,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route is the one place where a request's host and path decide what it is.
 func (g *Gateway) route(rq *request) {
+	if id, path, is := g.functionURL(rq.r); is {
+		g.serveURL(rq, id, path) // as web pages may
+		return
+	}
 	switch {
 	case !g.hosts.allows(rq.r.Host):
 		rq.fail(api.NewAccessDenied("Lamb does not answer to this Host, only to loopback addresses, localhost, *.localhost, %s and the hosts that it is configured with.", InternalHost))

@@ -20,6 +20,9 @@ const (
 	MetricsPath = "/metrics"
 	// CodePrefix begins the paths of Code.Location.
 	CodePrefix = "/_lamb/code/"
+	// URLPrefix begins the paths by which functions' URLs are reached under any
+	// of lamb's own hosts: an id and the URL's own path follow.
+	URLPrefix = "/_lamb/url/"
 
 	lambPrefix = "/_lamb/"
 )

@@ -95,16 +95,19 @@ func (rq *request) fail(err error) {
 // client that is still sending sees the answer only if somebody goes on
 // reading: closing now would reset the connection under it. One that waits
 // for "100 Continue" has the answer instead, and hangs up.
-func (rq *request) failUnread(err error) {
+func (rq *request) failUnread(err error) { rq.unread(func() { rq.fail(err) }) }
+
+// unread is failUnread with any answer.
+func (rq *request) unread(answer func()) {
 	size := rq.r.ContentLength
 	if size >= 0 && size <= discardedByServer {
-		rq.fail(err)
+		answer()
 		return
 	}
 	// Without it, net/http reads from the body itself before it answers.
 	fullDuplex := rq.w.control.EnableFullDuplex()
 	rq.w.Header().Set("Connection", "close")
-	rq.fail(err)
+	answer()
 	if fullDuplex != nil || rq.w.control.Flush() != nil {
 		return
 	}

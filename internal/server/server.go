@@ -291,6 +291,7 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 		Raw: map[string]gateway.RawHandler{
 			"Invoke": s.invoke.Serve, "InvokeWithResponseStream": s.invoke.ServeStream,
 		},
+		FunctionURLs: s.functionURLs(), URLDomain: s.urlDomain(),
 		Keyring: s.keyring, Account: s.cfg.Account, Hosts: s.cfg.Hosts, Insecure: s.cfg.Insecure,
 		SpoolDir: s.dir.Spool(), Ready: s.ready.Load, Version: s.cfg.Version, Registry: s.registry,
 		Views: map[string]gateway.View{"environments": s.environments},

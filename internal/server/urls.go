@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/functionurl"
 )
 
 // DefaultURLDomain is the domain of functions' URLs: every name under it is
@@ -15,9 +16,9 @@ const DefaultURLDomain = "localhost"
 
 // functionURL is the text of a function's URL.
 func (s *Server) functionURL(u *function.URL) string {
-	domain, port, err := net.SplitHostPort(s.cfg.URLDomain)
-	if err != nil {
-		domain, port = s.cfg.URLDomain, strconv.Itoa(s.port())
+	domain, port := s.urlDomain(), strconv.Itoa(s.port())
+	if _, given, err := net.SplitHostPort(s.cfg.URLDomain); err == nil {
+		port = given
 	}
 	return "http://" + net.JoinHostPort(function.URLHost(u.ID, u.Key.Region, domain), port) + "/"
 }
@@ -37,4 +38,17 @@ func checkURLDomain(s string) error {
 		}
 	}
 	return nil
+}
+
+// urlDomain is the domain of functions' URLs without a port.
+func (s *Server) urlDomain() string {
+	if domain, _, err := net.SplitHostPort(s.cfg.URLDomain); err == nil {
+		return domain
+	}
+	return s.cfg.URLDomain
+}
+
+// functionURLs is what serves functions' URLs.
+func (s *Server) functionURLs() *functionurl.Handler {
+	return functionurl.New(functionurl.Config{Catalog: s.catalog, Invoke: s.invoke, Domain: s.urlDomain(), Log: s.cfg.Log})
 }
