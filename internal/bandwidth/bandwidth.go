@@ -3,6 +3,7 @@
 package bandwidth
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -25,15 +26,21 @@ type Limits struct {
 	Burst int64 // bytes that may go at once
 }
 
-// Check refuses limits outside of Lambda's ranges.
+// What Check refuses; errors.Is tells them apart.
+var (
+	ErrRate  = errors.New("invalid stream rate")
+	ErrBurst = errors.New("invalid stream burst")
+)
+
+// Check refuses limits outside of Lambda's ranges: ErrRate or ErrBurst.
 func (l Limits) Check() error {
 	switch {
 	case l == Limits{}:
 		return nil
 	case l.Rate < MinRate || l.Rate > MaxRate:
-		return fmt.Errorf("stream rate of %d bytes a second is not between %d and %d", l.Rate, MinRate, MaxRate)
+		return fmt.Errorf("%w: %d bytes a second is not between %d and %d", ErrRate, l.Rate, MinRate, MaxRate)
 	case l.Burst < MinBurst || l.Burst > MaxBurst:
-		return fmt.Errorf("stream burst of %d bytes is not between %d and %d", l.Burst, MinBurst, MaxBurst)
+		return fmt.Errorf("%w: %d bytes is not between %d and %d", ErrBurst, l.Burst, MinBurst, MaxBurst)
 	}
 	return nil
 }

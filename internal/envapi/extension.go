@@ -57,7 +57,7 @@ var (
 )
 
 func extensionError(kind, message string) *Error {
-	return &Error{http.StatusForbidden, "Extension." + kind, message}
+	return &Error{Status: http.StatusForbidden, Type: "Extension." + kind, Message: message}
 }
 
 func (c *conn) register([]byte) bool {

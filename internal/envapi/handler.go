@@ -99,21 +99,30 @@ type Error struct {
 	Status  int
 	Type    string
 	Message string
+	// Err may say what happened to who calls the handler's methods themselves.
+	Err error
 }
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Type, e.Message) }
 
 // The error table of the Runtime API.
 var (
-	ErrInvalidRequestID    = &Error{400, "InvalidRequestID", "Invalid request ID"}
-	ErrInvalidResponseMode = &Error{400, "InvalidFunctionResponseMode", "Invalid function response mode"}
-	ErrTruncated           = &Error{400, "TruncatedHTTPRequest", "HTTP request detected as truncated"}
-	ErrPayloadTooLarge     = &Error{413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload)}
-	ErrInternal            = &Error{500, "InternalServerError", "Internal Server Error"}
+	ErrInvalidRequestID    = &Error{Status: 400, Type: "InvalidRequestID", Message: "Invalid request ID"}
+	ErrInvalidResponseMode = &Error{Status: 400, Type: "InvalidFunctionResponseMode", Message: "Invalid function response mode"}
+	ErrTruncated           = &Error{Status: 400, Type: "TruncatedHTTPRequest", Message: "HTTP request detected as truncated"}
+	ErrPayloadTooLarge     = PayloadTooLarge(MaxPayload)
+	ErrInternal            = &Error{Status: 500, Type: "InternalServerError", Message: "Internal Server Error"}
 )
+
+// PayloadTooLarge is the 413 for a body over a limit in bytes.
+func PayloadTooLarge(limit int64) *Error {
+	return &Error{Status: 413, Type: "RequestEntityTooLarge", Message: fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit)}
+}
 
 // InvalidTransition is the 403 for a call that the state does not allow.
 func InvalidTransition(from, to string) *Error {
-	return &Error{403, "InvalidStateTransition",
-		"State transition from " + from + " to " + to + " failed for runtime. Error: State transition is not allowed"}
+	return &Error{Status: 403, Type: "InvalidStateTransition", Message: "State transition from " + from + " to " + to + " failed for runtime. Error: State transition is not allowed"}
 }

@@ -51,7 +51,7 @@ func (t *route) match(path []byte) (id []byte, ok bool) {
 }
 
 // errWebPage refuses what a browser sent for a page: it is no runtime.
-var errWebPage = &Error{http.StatusForbidden, "Forbidden", "Requests from web pages are refused"}
+var errWebPage = &Error{Status: http.StatusForbidden, Type: "Forbidden", Message: "Requests from web pages are refused"}
 
 // handle answers the request whose head was just read; it reports whether
 // another one can follow.

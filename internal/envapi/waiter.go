@@ -53,6 +53,12 @@ type Waiter struct {
 	goneCh    chan struct{} // guarded by mu; made when asked for, closed when gone
 }
 
+// Client is what the request says of its sender: User-Agent and
+// Lambda-Runtime-Features. It is for Handler.Next, before that returns.
+func (w *Waiter) Client() (userAgent, features string) {
+	return string(w.c.req.userAgent), string(w.c.req.features)
+}
+
 // Deliver writes the event into the waiting connection, on the caller's
 // goroutine. An error means that the event was not taken: ErrGone (wrapped,
 // when a write failed or a runtime that does not read timed out; the

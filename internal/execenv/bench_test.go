@@ -89,7 +89,7 @@ func BenchmarkInvoke(b *testing.B) {
 				Version: &function.Version{Version: function.Latest, Config: function.Config{TimeoutSecs: 3, MemoryMB: 128}},
 			})
 			defer e.Close()
-			if err := e.Init(); err != nil {
+			if _, err := e.Init(); err != nil {
 				b.Fatal(err)
 			}
 			event := envapi.Event{RequestID: "5f84c7a2-aaaa-bbbb-cccc-0123456789ab", InvokedARN: "arn:aws:lambda:us-east-1:000000000000:function:f",

@@ -1,7 +1,6 @@
 package execenv
 
 import (
-	"errors"
 	"log/slog"
 	"time"
 
@@ -11,16 +10,6 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
-// DefaultInitLimit is how long the first init may take; after that it is
-// stopped and run again inside the first invocation.
-const DefaultInitLimit = 10 * time.Second
-
-// ErrClosed is returned for an environment that has been closed.
-var ErrClosed = errors.New("execution environment is closed")
-
-// ErrBusy is returned by Invoke when the environment has an invocation already.
-var ErrBusy = errors.New("execution environment has an invocation in flight")
-
 // Config is what an environment is made from.
 type Config struct {
 	// ID names the environment; unique in this process.
@@ -29,11 +18,10 @@ type Config struct {
 	Version *function.Version
 	// Sandbox is where; the environment owns it and closes it. Required.
 	Sandbox sandbox.Sandbox
-	// Program is the runtime to start. Required unless ProgramFailure is set.
-	Program Program
-	// ProgramFailure makes every init fail with this error: the runtime is
-	// known not to be startable (no bootstrap, no interpreter).
-	ProgramFailure *ProgramFailure
+	// Bootstrap is the runtime to start. Required.
+	Bootstrap Bootstrap
+	// Initialization is why the environment is made.
+	Initialization Initialization
 	// Env is the runtime's whole environment (see Variables).
 	Env []string
 	// Extensions are the names of the files in /opt/extensions: all are started
@@ -42,6 +30,8 @@ type Config struct {
 	// LogStream is the log stream's name, which names the environment to
 	// subscribers.
 	LogStream string
+	// Events is told what subscribers of telemetry are told, if it is not nil.
+	Events Events
 	// Logs takes the log lines; nil discards them.
 	Logs Logs
 	// Released is called, without locks held, whenever the environment can take
@@ -49,7 +39,7 @@ type Config struct {
 	Released func(*Environment)
 	// Buffers is shared between environments; nil makes own ones.
 	Buffers *envapi.Buffers
-	// InitLimit is DefaultInitLimit when zero.
+	// InitLimit is AWS's for the Initialization when zero.
 	InitLimit time.Duration
 	// FreezeAfter is how long the environment has to be idle to be frozen;
 	// never when zero.
@@ -62,27 +52,9 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Program is a runtime's command line, as seen inside the sandbox.
-type Program struct {
-	Path string
-	Args []string
-}
-
-// ProgramFailure is an error type of the platform with its text, for example
-// Runtime.InvalidEntrypoint.
-type ProgramFailure struct {
-	Type, Cause string
-}
-
-// InvalidEntrypoint is the failure of a custom runtime without a bootstrap.
-func InvalidEntrypoint() *ProgramFailure {
-	return &ProgramFailure{Type: errTypeEntrypoint,
-		Cause: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
-}
-
 func (c *Config) setDefaults() {
 	if c.InitLimit == 0 {
-		c.InitLimit = DefaultInitLimit
+		c.InitLimit = c.Initialization.initLimit(timeoutOf(c.Version.Runs().Config))
 	}
 	if c.Clock == nil {
 		c.Clock = clock.System
@@ -93,4 +65,9 @@ func (c *Config) setDefaults() {
 	if c.Logs == nil {
 		c.Logs = discardLogs{}
 	}
+}
+
+// timeoutOf is how long an invocation of a function may take.
+func timeoutOf(c function.Config) time.Duration {
+	return time.Duration(c.TimeoutSecs) * time.Second
 }

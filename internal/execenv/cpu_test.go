@@ -54,7 +54,7 @@ func newLimited(t *testing.T, err error) (*Environment, *limitedSandbox) {
 	s.fakeSandbox = newFakeSandbox(t, life)
 	s.onStart = func(int) error { s.note("start"); return nil }
 	env := New(Config{
-		ID: "env-1", Sandbox: s, Program: Program{Path: "/var/task/bootstrap"},
+		ID: "env-1", Sandbox: s, Bootstrap: Bootstrap{Path: "/var/task/bootstrap"},
 		Version: &function.Version{Config: function.Config{Runtime: "provided.al2023", TimeoutSecs: 3, MemoryMB: 128}},
 	})
 	t.Cleanup(func() {
@@ -62,7 +62,7 @@ func newLimited(t *testing.T, err error) (*Environment, *limitedSandbox) {
 			t.Error(err)
 		}
 	})
-	if err := env.Init(); err != nil {
+	if _, err := env.Init(); err != nil {
 		t.Fatal(err)
 	}
 	return env, s

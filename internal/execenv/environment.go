@@ -11,20 +11,6 @@ import (
 	"github.com/lambhq/lamb/internal/telemetry"
 )
 
-// phase is where an environment stands; see the package comment's diagram.
-type phase int
-
-const (
-	phaseCreated phase = iota
-	phaseInit
-	phaseReady
-	phaseInvoking
-	phaseResetting
-	phaseNeedsInit
-	phaseBroken // the sandbox is gone or cannot be reset: good for Close only
-	phaseClosed
-)
-
 // exitGrace is Environment.exitGrace but for tests that have no time.
 const exitGrace = 200 * time.Millisecond
 
@@ -37,6 +23,7 @@ type Environment struct {
 	api  *envapi.Server
 	book *logbook
 	hub  *telemetry.Hub
+	tell audience
 	cpu  sandbox.CPULimiter // nil when the sandbox is none
 	// exitGrace is how long a response that was cut waits for word of the
 	// runtime's end: its connections go first.
@@ -51,7 +38,8 @@ type Environment struct {
 	created time.Time
 
 	closeOnce sync.Once
-	closeErr  error // valid after closeOnce
+	closed    ShutdownResult // this and closeErr are valid after closeOnce
+	closeErr  error
 
 	mu    sync.Mutex
 	phase phase
@@ -68,6 +56,7 @@ type Environment struct {
 	// not said Freed yet.
 	releasing    bool
 	freezer      freezer
+	reservation  *Reservation // nil when nobody has one
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
 	memoryPeak   int64
@@ -87,6 +76,7 @@ func New(cfg Config) *Environment {
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Clock: cfg.Clock, Log: cfg.Log})
 	e.book = newLogbook(&cfg, e.hub)
+	e.tell = audience{hub: e.hub, book: e.book, more: cfg.Events}
 	e.freezer = freezer{box: cfg.Sandbox, hub: e.hub, after: cfg.FreezeAfter}
 	if !cfg.NoCPULimits {
 		e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
@@ -105,12 +95,13 @@ func (e *Environment) ID() string { return e.cfg.ID }
 
 // Init starts the runtime and returns when it has asked for its first event,
 // or failed, or used its time up. A failed init is not an error: the first
-// invocation runs it again. ErrClosed is the only error.
-func (e *Environment) Init() error {
+// invocation runs it again. Errors: ErrClosed, and ErrIllegalMove for a second
+// Init.
+func (e *Environment) Init() (InitResult, error) {
 	e.mu.Lock()
 	if e.phase != phaseCreated {
 		defer e.mu.Unlock()
-		return ErrClosed
+		return InitResult{}, e.phase.illegal("Init")
 	}
 	e.phase = phaseInit
 	l := e.beginLifeLocked(telemetry.PhaseInit)
@@ -132,12 +123,13 @@ func (e *Environment) Init() error {
 
 	took := e.cfg.Clock.Now().Sub(began)
 	e.tellInitEnd(l, took)
+	result := l.initResult(took)
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case e.phase == phaseClosed:
-		return ErrClosed
+		return InitResult{}, ErrClosed
 	case e.phase != phaseInit:
 		// The runtime asked for an event and ended at once: it is being reset.
 	case l.failure.errType == "":
@@ -148,27 +140,38 @@ func (e *Environment) Init() error {
 		// nobody waits for it.
 		e.wg.Go(e.measure)
 	default:
-		e.resetIdleLocked(l.failure.reason())
+		e.resetIdleLocked(ending{reason: l.failure.reason()})
 	}
-	return nil
+	return result, nil
 }
 
 // resetIdleLocked resets an environment that has no invocation. It unlocks mu
 // meanwhile.
-func (e *Environment) resetIdleLocked(reason string) {
+func (e *Environment) resetIdleLocked(end ending) {
 	e.phase = phaseResetting
 	over := make(chan struct{})
 	e.idleReset = over
 	e.mu.Unlock()
-	e.reset(reason)
+	e.reset(end)
 	e.mu.Lock()
 	e.idleReset = nil
 	close(over)
 }
 
+// awaitIdleResetLocked waits for a reset that is under way without an
+// invocation. It unlocks mu meanwhile.
+func (e *Environment) awaitIdleResetLocked() {
+	for e.idleReset != nil {
+		over := e.idleReset
+		e.mu.Unlock()
+		<-over
+		e.mu.Lock()
+	}
+}
+
 // reset ends every process and leaves the environment in need of an init.
 // The phase is Resetting already, so nobody else touches it but Close.
-func (e *Environment) reset(reason string) {
+func (e *Environment) reset(end ending) {
 	e.mu.Lock()
 	l := e.life
 	e.mu.Unlock()
@@ -176,7 +179,7 @@ func (e *Environment) reset(reason string) {
 		// A start under way would come after the Kill and end up in the next
 		// life. It does not take long, and nobody is waiting for this.
 		<-l.started
-		e.endProcesses(l, reason)
+		e.endProcesses(l, end)
 	}
 	err := e.killAll()
 	if err != nil && e.ctx.Err() == nil {
@@ -204,7 +207,7 @@ func (e *Environment) reset(reason string) {
 	}
 }
 
-func (e *Environment) resetAndFinish(inv *Invocation, reason string, r report) {
+func (e *Environment) resetAndFinish(inv *Invocation, end ending, r report) {
 	now := e.cfg.Clock.Now() // the reset is not the function's time
 	if e.hub.Wants(telemetry.Function) {
 		e.book.flush(e.cfg.Sandbox) // its last words come before
@@ -213,20 +216,17 @@ func (e *Environment) resetAndFinish(inv *Invocation, reason string, r report) {
 	e.tellRuntimeDoneLocked(inv, now, r)
 	e.measureReportLocked(inv, now, &r)
 	e.mu.Unlock()
-	e.hub.Report(now, e.reportEvent(inv, now, r)) // while there are subscribers
-	e.reset(reason)
+	e.tell.Report(now, e.reportEvent(inv, now, r)) // while there are subscribers
+	e.reset(end)
+	inv.resetTook = e.cfg.Clock.Now().Sub(now)
 	e.finish(inv, now, r)
 }
 
-// Close ends everything in the environment and waits for it. An invocation
-// in flight is answered with Sandbox.Failure. It is idempotent.
-func (e *Environment) Close() error {
-	e.closeOnce.Do(func() { e.closeErr = e.close() })
-	return e.closeErr
-}
-
-func (e *Environment) close() error {
+// close is Shutdown, once.
+func (e *Environment) close(end ending) error {
+	began := e.cfg.Clock.Now()
 	e.mu.Lock()
+	e.closed.ErrorType = e.fatal
 	e.phase = phaseClosed
 	inv, l := e.inv, e.life
 	if l != nil {
@@ -237,13 +237,14 @@ func (e *Environment) close() error {
 
 	if inv != nil {
 		inv.settle(platformFailure(inv.Event.RequestID, errTypeSandboxFailure, "the execution environment was shut down"))
-		e.finish(inv, e.cfg.Clock.Now(), report{status: "failure", errType: errTypeSandboxFailure})
+		e.finish(inv, e.cfg.Clock.Now(), report{status: telemetry.StatusFailure, errType: errTypeSandboxFailure})
 	}
 	if l != nil {
-		e.endProcesses(l, reasonSpindown)
+		e.endProcesses(l, end)
 	}
 	e.cancel()
 	err := e.cfg.Sandbox.Close()
+	e.closed.Took = e.cfg.Clock.Now().Sub(began)
 	e.hub.Close()
 	e.api.Close()
 	e.wg.Wait()

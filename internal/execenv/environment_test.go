@@ -381,11 +381,11 @@ func TestCloseAnswersTheInvocation(t *testing.T) {
 	}
 }
 
-func TestProgramFailureIsAnOutcome(t *testing.T) {
+func TestBootstrapFailureIsAnOutcome(t *testing.T) {
 	sb := newFakeSandbox(t, echo)
-	e := New(Config{ID: "e", Sandbox: sb, ProgramFailure: InvalidEntrypoint(), Version: newHarness(t, nil, echo).cfg.Version})
+	e := New(Config{ID: "e", Sandbox: sb, Bootstrap: Bootstrap{Failure: InvalidEntrypoint()}, Version: newHarness(t, nil, echo).cfg.Version})
 	defer e.Close()
-	if err := e.Init(); err != nil {
+	if _, err := e.Init(); err != nil {
 		t.Fatal(err)
 	}
 	inv := NewInvocation(testEvent("id-1", "1"), nil)

@@ -212,6 +212,7 @@ func (e *Environment) Subscribe(logs bool, id string, body []byte) (string, *env
 		api = telemetry.LogsAPI
 	}
 	s, changed, err := e.hub.Subscribe(api, x.name, body)
+	e.countSubscription(api, err)
 	if refused := (*telemetry.Error)(nil); errors.As(err, &refused) {
 		return "", &envapi.Error{Status: refused.Status, Type: refused.Type, Message: refused.Message}
 	}
@@ -220,12 +221,30 @@ func (e *Environment) Subscribe(logs bool, id string, body []byte) (string, *env
 		return "", envapi.ErrInternal
 	}
 	if changed {
-		at := e.cfg.Clock.Now()
-		ev := telemetry.Subscribing{API: api, Name: x.name, State: telemetry.Subscribed, Types: s.Types.Names()}
-		e.hub.Subscribing(at, ev)
-		e.book.subscription(at, ev)
+		e.tell.Subscribing(e.cfg.Clock.Now(), telemetry.Subscribing{
+			API: api, Name: x.name, State: telemetry.Subscribed, Types: s.Types.Names(),
+		})
 	}
 	return telemetry.Accepted, nil
+}
+
+// countSubscription counts the answer to a subscription.
+func (e *Environment) countSubscription(api telemetry.API, err error) {
+	status := 200
+	if refused := (*telemetry.Error)(nil); errors.As(err, &refused) {
+		status = refused.Status
+	} else if err != nil {
+		status = 500
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.life == nil:
+	case api == telemetry.LogsAPI:
+		e.life.subscriptions.Logs.count(status)
+	default:
+		e.life.subscriptions.Telemetry.count(status)
+	}
 }
 
 // extensionLocked is the registered extension with an identifier, or nil.

@@ -76,7 +76,7 @@ func TestExtensionErrors(t *testing.T) {
 	// The more-N never ask for an event, so the init does not end by itself.
 	h := harnessOf(t, nil, box, "agent")
 	done := make(chan struct{})
-	go func() { defer close(done); _ = h.Environment.Init() }()
+	go func() { defer close(done); _, _ = h.Environment.Init() }()
 	d.wait(t, "asked")
 	h.Close()
 	<-done

@@ -328,8 +328,8 @@ func harnessOf(t *testing.T, c clock.Clock, box *fakeSandbox, extensions ...stri
 	h.Environment = New(Config{
 		Extensions: extensions,
 		ID:         "env-1", Sandbox: h.sandbox, Logs: h.logs, Clock: c,
-		Program:  Program{Path: "/var/task/bootstrap"},
-		Released: func(*Environment) { h.released <- struct{}{} },
+		Bootstrap: Bootstrap{Path: "/var/task/bootstrap"},
+		Released:  func(*Environment) { h.released <- struct{}{} },
 		Version: &function.Version{
 			Key:     function.Key{Partition: "aws", Account: "000000000000", Region: "us-east-1", Name: "f"},
 			Version: function.Latest,
@@ -347,7 +347,7 @@ func harnessOf(t *testing.T, c clock.Clock, box *fakeSandbox, extensions ...stri
 // init runs the init phase and fails the test if it could not.
 func (h *harness) init() *harness {
 	h.t.Helper()
-	if err := h.Environment.Init(); err != nil {
+	if _, err := h.Environment.Init(); err != nil {
 		h.t.Fatalf("Init: %v", err)
 	}
 	return h

@@ -84,7 +84,7 @@ func newFreezing(t *testing.T, c clock.Clock, after time.Duration, extensions ma
 		names = append(names, name)
 	}
 	env := New(Config{
-		ID: "env-1", Sandbox: s, Program: Program{Path: "/var/task/bootstrap"}, Clock: c, FreezeAfter: after, Extensions: names,
+		ID: "env-1", Sandbox: s, Bootstrap: Bootstrap{Path: "/var/task/bootstrap"}, Clock: c, FreezeAfter: after, Extensions: names,
 		Version: &function.Version{Config: function.Config{Runtime: "provided.al2023", TimeoutSecs: 3, MemoryMB: 128}},
 	})
 	t.Cleanup(func() {
@@ -92,7 +92,7 @@ func newFreezing(t *testing.T, c clock.Clock, after time.Duration, extensions ma
 			t.Error(err)
 		}
 	})
-	if err := env.Init(); err != nil {
+	if _, err := env.Init(); err != nil {
 		t.Fatal(err)
 	}
 	return env, s

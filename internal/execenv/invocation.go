@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // Invocation is one event on its way through an environment. It is made by
@@ -19,6 +20,8 @@ type Invocation struct {
 	// WantLog says that somebody waits for the log tail, whose REPORT line then
 	// has figures of this moment. Without it LogTail is empty.
 	WantLog bool
+	// Terms may be nil.
+	Terms *Terms
 
 	// answered is closed when outcome is valid: the caller can be answered.
 	answered chan struct{}
@@ -40,19 +43,22 @@ type Invocation struct {
 	sink responseSink
 
 	// The rest is guarded by Environment.mu.
-	started  time.Time
-	handed   int // how often the event has been handed out
-	deadline time.Time
-	timer    stopper
-	cold     bool // the first invocation after a successful init
+	started time.Time
+	life    *life // that it began in
+	size    int   // of the event's body
+	handed  int   // how often the event has been handed out
+	timer   stopper
+	cold    bool // the first invocation after a successful init
 	// runtimeDone: the runtime has asked for the next event; extensions may
 	// still be at work.
 	runtimeDone bool
-	response    responseFigures
-	// toldRuntimeDone: subscribers know of that, since runtimeDoneAt.
+	responded   bool // with a whole response: sink.measured is valid
+	// toldRuntimeDone: subscribers know of that, since runtimeTook.
 	toldRuntimeDone bool
-	runtimeDoneAt   time.Time
-	told            bool // extensions were told of it
+	told            bool          // extensions were told of it
+	runtimeTook     time.Duration // from started
+	resetTook       time.Duration // if it ended in a reset
+	ended           report        // when it is finished
 	logTail         string
 }
 
@@ -142,9 +148,9 @@ func (inv *Invocation) settle(o Outcome) {
 // reportStatus is an answered invocation's part of its report.
 func (inv *Invocation) reportStatus() report {
 	if o := inv.outcome; o.FunctionError != "" {
-		return report{status: "error", errType: o.ErrorType}
+		return report{status: telemetry.StatusError, errType: o.ErrorType}
 	}
-	return report{status: "success"}
+	return report{status: telemetry.StatusSuccess}
 }
 
 // isAnswered reports whether the caller has its answer.

@@ -10,31 +10,42 @@ import (
 
 // Invoke hands an invocation to the runtime and returns at once, or after an
 // init inside the invocation where one is due. The caller waits for
-// inv.Answered. ErrClosed and ErrBusy mean that the invocation was not taken.
+// inv.Answered. An error means that the invocation was not taken: ErrClosed,
+// ErrBusy, ErrIllegalMove (before an init), an ErrReserved,
+// ErrUnknownReservation, ErrReservationExpired, ErrWrongVersion or
+// ErrWrongInvokeID of reservations (see Reserve), or, for what makes no sense,
+// ErrMalformedCustomerHeaders and ErrInvalidPayloadLimit.
 func (e *Environment) Invoke(inv *Invocation) error {
-	timeout := time.Duration(e.run.TimeoutSecs) * time.Second
-	e.mu.Lock()
-	for e.idleReset != nil {
-		over := e.idleReset
-		e.mu.Unlock()
-		<-over
-		e.mu.Lock()
+	if err := inv.check(); err != nil {
+		return err
 	}
+	timeout := timeoutOf(e.run)
+	e.mu.Lock()
+	e.awaitIdleResetLocked()
 	needsInit := e.phase == phaseNeedsInit
 	switch {
 	case e.phase >= phaseBroken:
 		e.mu.Unlock()
 		return ErrClosed
 	case e.inv != nil || !needsInit && e.phase != phaseReady:
-		e.mu.Unlock()
+		defer e.mu.Unlock()
+		if e.inv == nil && e.phase < phaseReady {
+			return e.phase.illegal("Invoke")
+		}
 		return ErrBusy
+	}
+	if e.reservation != nil || inv.Terms != nil {
+		if err := e.admitLocked(inv); err != nil {
+			e.mu.Unlock()
+			return err
+		}
 	}
 	e.phase = phaseInvoking
 	e.inv, e.undelivered, e.releasing = inv, false, false
 	e.invocations++
 	inv.started = e.cfg.Clock.Now()
-	inv.deadline = inv.started.Add(timeout)
-	inv.Event.DeadlineMs = inv.deadline.UnixMilli()
+	inv.Event.DeadlineMs = inv.started.Add(timeout).UnixMilli()
+	inv.size = len(inv.Event.Body)
 	inv.cold = e.reportInit
 	e.reportInit = false
 	frozen := e.freezer.frozen
@@ -42,6 +53,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	if needsInit {
 		l = e.beginLifeLocked(telemetry.PhaseInvoke)
 	}
+	inv.life = e.life
 	inv.timer = e.cfg.Clock.AfterFunc(timeout, func() { e.timedOut(inv) })
 	e.wg.Add(1)
 	var extensions []handing
@@ -116,7 +128,7 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	e.mu.Unlock()
 	e.tellFault(inv, l.failure)
 	inv.settle(l.failure.outcome(inv.Event.RequestID))
-	e.resetAndFinish(inv, l.failure.reason(), report{status: string(l.failure.status()), errType: l.failure.errType})
+	e.resetAndFinish(inv, ending{reason: l.failure.reason()}, report{status: l.failure.status(), errType: l.failure.errType})
 	return nil
 }
 
@@ -163,25 +175,8 @@ func (e *Environment) timedOut(inv *Invocation) {
 		e.mu.Unlock()
 		return
 	}
-	e.phase = phaseResetting
-	e.failedLocked(errTypeTimeout)
-	e.wg.Add(1) // phase is not Closed, so Close has yet to wait
-	l := e.life
-	initialising := l != nil && !l.ended
-	if initialising {
-		e.endInitLocked(l, failure{errType: errTypeTimeout, cause: "timeout"})
-	}
-	e.mu.Unlock()
-	defer e.wg.Done()
-
-	timeout := inv.deadline.Sub(inv.started)
-	inv.settle(platformFailure(inv.Event.RequestID, errTypeTimeout, timeoutText(timeout)))
-	if initialising {
-		e.tellInitEnd(l, timeout)
-	}
-	e.tellFault(inv, failure{errType: errTypeTimeout, cause: timeoutText(timeout)})
-	e.measure()
-	e.resetAndFinish(inv, reasonTimeout, report{status: "timeout", timedOut: true})
+	text := timeoutText(timeoutOf(e.run))
+	e.cutLocked(inv, failure{errType: errTypeTimeout, cause: text}, ending{reason: ReasonTimeout})
 }
 
 // finish ends an invocation for the environment: REPORT, then release. The
@@ -197,17 +192,22 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 	if e.phase == phaseReady {
 		e.idleLocked(at)
 	}
-	reported := r.requestID != "" // before the reset, when subscribers were there
+	reported := r.measured // before the reset, when subscribers were there
 	if !reported {
 		e.tellRuntimeDoneLocked(inv, at, r)
 		e.measureReportLocked(inv, at, &r)
 	}
+	inv.ended = r
 	e.mu.Unlock()
 
-	if !reported && e.hub.Wants(telemetry.Platform) {
-		e.hub.Report(at, e.reportEvent(inv, at, r))
+	ev := e.reportEvent(inv, at, r)
+	if !reported {
+		e.tell.Report(at, ev)
 	}
-	inv.logTail = e.book.finish(at, r, func() telemetry.Report { return e.reportEvent(inv, at, r) })
+	e.book.Report(at, ev)
+	if inv.WantLog {
+		inv.logTail = e.book.takeTail()
+	}
 	close(inv.finished)
 	if e.cfg.Released != nil {
 		e.cfg.Released(e)
@@ -216,15 +216,14 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 
 // measureReportLocked fills in a report's figures.
 func (e *Environment) measureReportLocked(inv *Invocation, at time.Time, r *report) {
-	r.requestID = inv.Event.RequestID
+	r.measured = true
 	r.duration = at.Sub(inv.started)
-	if r.timedOut {
-		r.duration = inv.deadline.Sub(inv.started)
+	if r.status == telemetry.StatusTimeout {
+		r.duration = min(r.duration, timeoutOf(e.run))
 	}
 	if inv.cold {
 		r.initDuration = e.initDuration
 	}
-	r.memoryMB = e.run.MemoryMB
 	r.peakBytes = e.memoryPeak
 }
 

@@ -11,6 +11,7 @@ import (
 // life is one life of the environment's processes, from their start to their
 // end.
 type life struct {
+	env *Environment
 	// started is closed when the sandbox has nothing more to do with the
 	// processes' start, be it that it failed.
 	started chan struct{}
@@ -30,6 +31,8 @@ type life struct {
 	flushed   bool         // what the runtime wrote before that has been taken
 	// toldRuntimeDone: subscribers know how the runtime's init ended.
 	toldRuntimeDone bool
+	release         string // of the runtime, see runtimeRelease
+	subscriptions   Subscriptions
 	// extensions are the external ones in the order of their start, then the
 	// internal ones in the order of their registration.
 	extensions []*extension
@@ -62,7 +65,7 @@ func (l *life) ready() bool {
 
 // beginLifeLocked prepares the state for new processes.
 func (e *Environment) beginLifeLocked(phase telemetry.Phase) *life {
-	l := &life{phase: phase, started: make(chan struct{}), done: make(chan struct{})}
+	l := &life{env: e, phase: phase, started: make(chan struct{}), done: make(chan struct{})}
 	e.life, e.fatal = l, ""
 	e.runtime = runtimeStarted
 	e.waiters = nil
@@ -79,7 +82,7 @@ func (e *Environment) startLife(l *life) {
 
 // startRuntime starts the runtime's process for a life and watches it.
 func (e *Environment) startRuntime(l *life) {
-	if f := e.cfg.ProgramFailure; f != nil {
+	if f := e.cfg.Bootstrap.Failure; f != nil {
 		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
 		return
 	}
@@ -88,12 +91,12 @@ func (e *Environment) startRuntime(l *life) {
 		logs = logDescriptor
 	}
 	stdout, stderr := e.book.streamPair(managed)
+	b := &e.cfg.Bootstrap
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
-		Path: e.cfg.Program.Path, Args: e.cfg.Program.Args, Env: e.cfg.Env,
-		Dir: e.cfg.Sandbox.Paths().Task, Stdout: stdout, Stderr: stderr, LogDescriptor: logs,
+		Path: b.Path, Args: b.Args, Env: e.cfg.Env, Dir: b.Dir, Stdout: stdout, Stderr: stderr, LogDescriptor: logs,
 	})
 	if err != nil {
-		e.cfg.Log.Warn("runtime did not start", "program", e.cfg.Program.Path, "err", err)
+		e.cfg.Log.Warn("runtime did not start", "program", b.Path, "err", err)
 		e.endInit(l, startFailure(err))
 		return
 	}
@@ -171,7 +174,7 @@ func (e *Environment) failLocked(l *life, f failure) {
 	case e.inv == nil || e.phase == phaseReady: // or it is only being reported yet
 		e.failedLocked(f.errType)
 		e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
-		e.resetIdleLocked(reasonFailure)
+		e.resetIdleLocked(ending{reason: ReasonFailure})
 		e.mu.Unlock()
 		return
 	}
@@ -183,5 +186,5 @@ func (e *Environment) failLocked(l *life, f failure) {
 	e.measure()
 	inv.settle(f.outcome(inv.Event.RequestID))
 	e.tellFault(inv, f)
-	e.resetAndFinish(inv, reasonFailure, report{status: string(f.status()), errType: f.errType})
+	e.resetAndFinish(inv, ending{reason: ReasonFailure}, report{status: f.status(), errType: f.errType})
 }

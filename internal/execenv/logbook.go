@@ -2,8 +2,6 @@ package execenv
 
 import (
 	"bytes"
-	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -48,7 +46,7 @@ type logbook struct {
 	mu      sync.Mutex
 	streams []*stream // of the present life's processes
 	tail    []byte    // up to 2*tailSize, cut when it is read or full
-	keep    bool      // the tail is wanted: between START and REPORT
+	keep    bool      // the tail is wanted: from START to REPORT
 	scratch []byte    // the platform's lines are built here
 }
 
@@ -208,57 +206,19 @@ func (b *logbook) flush(f flusher) {
 	}
 }
 
-// report is what an invocation's last lines say.
-type report struct {
-	requestID    string
-	duration     time.Duration
-	initDuration time.Duration // zero: not the first invocation
-	memoryMB     int
-	peakBytes    int64
-	status       string // "success", "error", "timeout", "failure"
-	errType      string
-	timedOut     bool
+// keepTail has the tail of the log kept from here to the end of the report, for
+// takeTail.
+func (b *logbook) keepTail() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keep = true
 }
 
-// append appends the REPORT line without its newline.
-func (r *report) append(line []byte) []byte {
-	line = append(line, "REPORT RequestId: "...)
-	line = append(line, r.requestID...)
-	line = append(line, "\tDuration: "...)
-	line = appendMs(line, r.duration)
-	line = append(line, " ms\tBilled Duration: "...)
-	line = strconv.AppendInt(line, billed(r.duration, r.initDuration), 10)
-	line = append(line, " ms\tMemory Size: "...)
-	line = strconv.AppendInt(line, int64(r.memoryMB), 10)
-	line = append(line, " MB\tMax Memory Used: "...)
-	line = strconv.AppendInt(line, r.peakMB(), 10)
-	line = append(line, " MB\t"...)
-	if r.initDuration > 0 {
-		line = append(line, "Init Duration: "...)
-		line = appendMs(line, r.initDuration)
-		line = append(line, " ms\t"...)
-	}
-	switch {
-	case r.timedOut:
-		line = append(line, "Status: timeout"...)
-	case r.status != "success":
-		line = append(line, "Status: error\tError Type: "...)
-		line = append(line, r.errType...)
-	}
-	return line
-}
-
-// peakMB is the peak in whole MB, rounded up.
-func (r *report) peakMB() int64 { return (r.peakBytes + 1<<20 - 1) >> 20 }
-
-// appendMs appends milliseconds with two decimals.
-func appendMs(b []byte, d time.Duration) []byte {
-	return strconv.AppendFloat(b, ms(d), 'f', 2, 64)
-}
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// timeoutText is the cause of a timeout, with the configured seconds.
-func timeoutText(d time.Duration) string {
-	return fmt.Sprintf("Task timed out after %.2f seconds", d.Seconds())
+// takeTail returns what has been kept.
+func (b *logbook) takeTail() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	tail := string(b.tail[max(0, len(b.tail)-tailSize):])
+	b.tail, b.keep = b.tail[:0], false
+	return tail
 }

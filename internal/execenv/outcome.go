@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -41,6 +42,16 @@ func (o Outcome) Code() string {
 		return o.code
 	}
 	return o.ErrorType
+}
+
+// Err is nil, or the failure as a *FailureError: ErrTruncatedResponse,
+// ErrResponseTooLarge, ErrInvalidResponseMode, ErrTimedOut or ErrPlatform where
+// it is one of these. Its message is in Payload.
+func (o Outcome) Err() error {
+	if o.FunctionError == "" {
+		return nil
+	}
+	return &FailureError{Type: o.ErrorType}
 }
 
 // Release gives the payload's buffer back; Payload must not be used after it.
@@ -119,9 +130,9 @@ func (f failure) outcome(requestID string) Outcome {
 // reason is the failure as the reason of a shutdown.
 func (f failure) reason() string {
 	if f.errType == errTypeTimeout {
-		return reasonTimeout
+		return ReasonTimeout
 	}
-	return reasonFailure
+	return ReasonFailure
 }
 
 // exitFailure words the end of a runtime process.
@@ -228,4 +239,9 @@ func isErrorName(s string) bool {
 		}
 	}
 	return true
+}
+
+// timeoutText is the cause of a timeout, with the configured seconds.
+func timeoutText(d time.Duration) string {
+	return fmt.Sprintf("Task timed out after %.2f seconds", d.Seconds())
 }

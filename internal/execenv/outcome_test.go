@@ -1,6 +1,7 @@
 package execenv
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -82,9 +83,14 @@ func TestTrailerErrors(t *testing.T) {
 // does not get the lines of the one before.
 func TestLogTailIsOnesOwn(t *testing.T) {
 	b := newLogbook(&Config{Version: &function.Version{}, Logs: discardLogs{}, Clock: clock.System}, nil)
-	b.start(start, true, telemetry.InvokeStart{RequestID: "id-1"})
-	b.finish(start, report{requestID: "id-1", status: "success"}, nil)
-	if tail := b.finish(start, report{requestID: "id-2", status: "failure"}, nil); tail != "" {
+	b.keepTail()
+	b.InvokeStart(start, telemetry.InvokeStart{RequestID: "id-1"})
+	b.Report(start, telemetry.Report{RequestID: "id-1"})
+	if tail := b.takeTail(); !strings.Contains(tail, "REPORT RequestId: id-1") {
+		t.Errorf("got %q", tail)
+	}
+	b.Report(start, telemetry.Report{RequestID: "id-2"})
+	if tail := b.takeTail(); tail != "" {
 		t.Errorf("got %q", tail)
 	}
 }

@@ -2,10 +2,10 @@ package execenv
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/telemetry"
 )
 
@@ -37,11 +37,8 @@ func levelOf(success bool, good level) level {
 	return levelWarn
 }
 
-// json writes a platform event if the format is JSON and its level is wanted.
+// json writes a platform event, in the JSON format, if its level is wanted.
 func (b *logbook) json(at time.Time, l level, ev telemetry.Event) {
-	if !b.asJSON {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.jsonLocked(at, l, ev)
@@ -62,28 +59,81 @@ func (b *logbook) printf(format string, args ...any) {
 	b.lineLocked(fmt.Appendf(nil, format, args...))
 }
 
-func (b *logbook) initStart(at time.Time, c function.Config, ev telemetry.InitStart) {
+// InitStart implements Events. The log has one for each environment: an init
+// inside an invocation is not told.
+func (b *logbook) InitStart(at time.Time, ev telemetry.InitStart) {
+	switch {
+	case ev.Phase == telemetry.PhaseInvoke:
+	case b.asJSON:
+		b.json(at, levelInfo, ev)
+	default:
+		b.printf("INIT_START Runtime Version: %s\tRuntime Version ARN: %s\n", ev.RuntimeVersion, ev.RuntimeVersionARN)
+	}
+}
+
+// InitRuntimeDone implements Events.
+func (b *logbook) InitRuntimeDone(at time.Time, ev telemetry.InitRuntimeDone) {
+	if b.asJSON {
+		b.json(at, levelOf(ev.Status == telemetry.StatusSuccess, levelDebug), ev)
+	}
+}
+
+// InitReport implements Events. In the text format an init on demand is told
+// of only if it failed.
+func (b *logbook) InitReport(at time.Time, ev telemetry.InitReport) {
+	ok, good := ev.Status == telemetry.StatusSuccess, levelInfo
+	if ev.InitializationType == telemetry.OnDemand {
+		good = levelDebug
+	}
+	switch {
+	case b.asJSON:
+		b.json(at, levelOf(ok, good), ev)
+	case !ok:
+		b.printf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\t%s\n", ms(ev.Duration), ev.Phase, statusText(ev.Status, ev.ErrorType))
+	case good == levelInfo:
+		b.printf("INIT_REPORT Init Duration: %.2f ms\n", ms(ev.Duration))
+	}
+}
+
+// statusText is how text lines tell of what did not succeed.
+func statusText(s telemetry.Status, errType string) string {
+	if s == telemetry.StatusTimeout {
+		return "Status: timeout"
+	}
+	return "Status: error\tError Type: " + errType
+}
+
+// RestoreStart implements Events.
+func (b *logbook) RestoreStart(at time.Time, ev telemetry.RestoreStart) {
 	if b.asJSON {
 		b.json(at, levelInfo, ev)
 		return
 	}
-	b.printf("INIT_START Runtime Version: %s\tRuntime Version ARN: %s\n", c.Runtime, c.RuntimeVersionARN)
+	b.printf("RESTORE_START Runtime Version: %s\tRuntime Version ARN: %s\n", ev.RuntimeVersion, ev.RuntimeVersionARN)
 }
 
-// initReport tells of an init's end: the text format has failures only.
-func (b *logbook) initReport(at time.Time, took time.Duration, phase, errType string, ev telemetry.InitReport) {
-	switch {
-	case b.asJSON:
-		b.json(at, levelOf(errType == "", levelDebug), ev)
-	case errType == errTypeTimeout:
-		b.printf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: timeout\n", ms(took), phase)
-	case errType != "":
-		b.printf("INIT_REPORT Init Duration: %.2f ms\tPhase: %s\tStatus: error\tError Type: %s\n", ms(took), phase, errType)
+// RestoreRuntimeDone implements Events.
+func (b *logbook) RestoreRuntimeDone(at time.Time, ev telemetry.RestoreRuntimeDone) {
+	if b.asJSON {
+		b.json(at, levelOf(ev.Status == telemetry.StatusSuccess, levelDebug), ev)
 	}
 }
 
-// extension tells of an extension at the end of an init.
-func (b *logbook) extension(at time.Time, ev telemetry.ExtensionState) {
+// RestoreReport implements Events.
+func (b *logbook) RestoreReport(at time.Time, ev telemetry.RestoreReport) {
+	ok := ev.Status == telemetry.StatusSuccess
+	switch {
+	case b.asJSON:
+		b.json(at, levelOf(ok, levelInfo), ev)
+	case ok:
+		b.printf("RESTORE_REPORT Restore Duration: %.2f ms\n", ms(ev.Duration))
+	default:
+		b.printf("RESTORE_REPORT Restore Duration: %.2f ms\t%s\n", ms(ev.Duration), statusText(ev.Status, ev.ErrorType))
+	}
+}
+
+// ExtensionState implements Events: an extension at the end of an init.
+func (b *logbook) ExtensionState(at time.Time, ev telemetry.ExtensionState) {
 	if b.asJSON {
 		b.json(at, levelOf(ev.ErrorType == "", levelInfo), ev)
 		return
@@ -95,8 +145,8 @@ func (b *logbook) extension(at time.Time, ev telemetry.ExtensionState) {
 	b.printf("EXTENSION\tName: %s\tState: %s\tEvents: [%s]%s\n", ev.Name, ev.State, strings.Join(ev.Events, ", "), failed)
 }
 
-// subscription tells of a new subscription.
-func (b *logbook) subscription(at time.Time, ev telemetry.Subscribing) {
+// Subscribing implements Events: there is a new subscription.
+func (b *logbook) Subscribing(at time.Time, ev telemetry.Subscribing) {
 	if b.asJSON {
 		b.json(at, levelInfo, ev)
 		return
@@ -111,11 +161,10 @@ func (b *logbook) subscription(at time.Time, ev telemetry.Subscribing) {
 	b.printf("%s\tName: %s\tState: %s\tTypes: [%s]\n", api, ev.Name, ev.State, strings.Join(types, ", "))
 }
 
-// start begins an invocation's part of the log; its tail is kept if wanted.
-func (b *logbook) start(at time.Time, wantTail bool, ev telemetry.InvokeStart) {
+// InvokeStart implements Events: an invocation's part of the log begins.
+func (b *logbook) InvokeStart(at time.Time, ev telemetry.InvokeStart) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.keep = wantTail
 	if b.asJSON {
 		b.jsonLocked(at, levelInfo, ev)
 		return
@@ -127,6 +176,33 @@ func (b *logbook) start(at time.Time, wantTail bool, ev telemetry.InvokeStart) {
 	b.platformLocked(line)
 }
 
+// RuntimeDone implements Events.
+func (b *logbook) RuntimeDone(at time.Time, ev telemetry.RuntimeDone) {
+	if b.asJSON {
+		b.json(at, levelOf(ev.Status == telemetry.StatusSuccess, levelDebug), ev)
+	}
+}
+
+// End implements Events. The log has its line together with the report's.
+func (b *logbook) End(time.Time, telemetry.End) {}
+
+// Fault implements Events. The log tells of it in the report.
+func (b *logbook) Fault(time.Time, telemetry.Fault) {}
+
+// Report implements Events: an invocation's part of the log ends, with END and
+// REPORT.
+func (b *logbook) Report(at time.Time, ev telemetry.Report) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.asJSON {
+		b.jsonLocked(at, levelOf(ev.Status == telemetry.StatusSuccess, levelInfo), ev)
+	} else {
+		b.platformLocked(append(append(b.scratch[:0], "END RequestId: "...), ev.RequestID...))
+		b.platformLocked(appendReport(b.scratch[:0], &ev))
+	}
+	b.keep = false
+}
+
 // platformLocked writes a line that was built in scratch. The lines of every
 // invocation are built there by hand: fmt would allocate for each argument.
 func (b *logbook) platformLocked(line []byte) {
@@ -135,19 +211,41 @@ func (b *logbook) platformLocked(line []byte) {
 	b.lineLocked(line)
 }
 
-// finish writes END and REPORT and returns the tail if start was told to keep
-// it.
-func (b *logbook) finish(at time.Time, r report, event func() telemetry.Report) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.asJSON {
-		b.jsonLocked(at, levelOf(r.status == "success", levelInfo), event())
-	} else {
-		b.platformLocked(append(append(b.scratch[:0], "END RequestId: "...), r.requestID...))
-		b.platformLocked(r.append(b.scratch[:0]))
+// appendReport appends the REPORT line without its newline.
+func appendReport(line []byte, r *telemetry.Report) []byte {
+	m := &r.Metrics
+	line = append(line, "REPORT RequestId: "...)
+	line = append(line, r.RequestID...)
+	line = append(line, "\tDuration: "...)
+	line = appendMs(line, m.Duration)
+	line = append(line, " ms\tBilled Duration: "...)
+	line = strconv.AppendInt(line, m.BilledDurationMs, 10)
+	line = append(line, " ms\tMemory Size: "...)
+	line = strconv.AppendInt(line, m.MemorySizeMB, 10)
+	line = append(line, " MB\tMax Memory Used: "...)
+	line = strconv.AppendInt(line, m.MaxMemoryUsedMB, 10)
+	line = append(line, " MB\t"...)
+	if m.InitDuration > 0 {
+		line = append(line, "Init Duration: "...)
+		line = appendMs(line, m.InitDuration)
+		line = append(line, " ms\t"...)
 	}
-	tail := string(b.tail[max(0, len(b.tail)-tailSize):])
-	// An invocation that is cut off before its START must not get these lines.
-	b.tail, b.keep = b.tail[:0], false
-	return tail
+	if m.RestoreDuration > 0 {
+		line = append(line, "Restore Duration: "...)
+		line = appendMs(line, m.RestoreDuration)
+		line = append(line, " ms\tBilled Restore Duration: "...)
+		line = strconv.AppendInt(line, m.BilledRestoreDuration, 10)
+		line = append(line, " ms\t"...)
+	}
+	if r.Status != telemetry.StatusSuccess {
+		line = append(line, statusText(r.Status, r.ErrorType)...)
+	}
+	return line
 }
+
+// appendMs appends milliseconds with two decimals.
+func appendMs(b []byte, d time.Duration) []byte {
+	return strconv.AppendFloat(b, ms(d), 'f', 2, 64)
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -30,17 +30,37 @@ type Body interface {
 	Discard()
 }
 
-// Buffered holds the whole response, up to envapi.MaxPayload: status,
-// function error and size are known before the caller gets its first byte.
-type Buffered struct{}
+// Buffered holds the whole response: status, function error and size are known
+// before the caller gets its first byte.
+type Buffered struct {
+	// MaxPayload is the most bytes that a response may have: envapi.MaxPayload
+	// when zero, which is also the most that it can be.
+	MaxPayload int
+}
+
+// limit is MaxPayload with its default.
+func (b Buffered) limit() int {
+	if b.MaxPayload == 0 {
+		return envapi.MaxPayload
+	}
+	return b.MaxPayload
+}
+
+// check refuses a limit that cannot be kept.
+func (b Buffered) check() error {
+	if b.MaxPayload < 0 || b.MaxPayload > envapi.MaxPayload {
+		return ErrInvalidPayloadLimit
+	}
+	return nil
+}
 
 // Begin implements Responder.
-func (Buffered) Begin(h envapi.Header) Body {
-	size := 0
-	if h.ContentLength > 0 && h.ContentLength <= envapi.MaxPayload {
+func (b Buffered) Begin(h envapi.Header) Body {
+	size, limit := 0, b.limit()
+	if h.ContentLength > 0 && h.ContentLength <= int64(limit) {
 		size = int(h.ContentLength)
 	}
-	return &bufferedBody{contentType: h.ContentType, buf: newBuffer(size)}
+	return &bufferedBody{contentType: h.ContentType, buf: newBuffer(size), limit: limit}
 }
 
 // Settled implements Responder.
@@ -49,13 +69,17 @@ func (Buffered) Settled() {}
 type bufferedBody struct {
 	contentType string
 	buf         *[]byte
+	limit       int
 }
 
-func (b *bufferedBody) Limit() int64 { return envapi.MaxPayload }
+func (b *bufferedBody) Limit() int64 { return int64(b.limit) }
 
 func (b *bufferedBody) Write(p []byte) *envapi.Error {
-	if len(*b.buf)+len(p) > envapi.MaxPayload {
-		return envapi.ErrPayloadTooLarge
+	if len(*b.buf)+len(p) > b.limit {
+		if b.limit == envapi.MaxPayload {
+			return envapi.ErrPayloadTooLarge
+		}
+		return envapi.PayloadTooLarge(int64(b.limit))
 	}
 	if len(*b.buf)+len(p) > cap(*b.buf) {
 		bigger := newBuffer(len(*b.buf) + len(p))
@@ -67,8 +91,8 @@ func (b *bufferedBody) Write(p []byte) *envapi.Error {
 	return nil
 }
 
-// Room implements envapi.Roomy. No buffer is larger than a response may be.
-func (b *bufferedBody) Room() []byte { return (*b.buf)[len(*b.buf):cap(*b.buf)] }
+// Room implements envapi.Roomy. What is over the limit comes by Write.
+func (b *bufferedBody) Room() []byte { return (*b.buf)[len(*b.buf):min(cap(*b.buf), b.limit)] }
 
 // Filled implements envapi.Roomy.
 func (b *bufferedBody) Filled(n int) { *b.buf = (*b.buf)[:len(*b.buf)+n] }

@@ -52,6 +52,7 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 	switch before {
 	case runtimeStarted:
 		e.life.runtimeIn, e.life.registrationClosed = true, true
+		e.life.release = runtimeRelease(w.Client())
 		e.tellInitRuntimeDone(e.life, failure{})
 		e.checkInitLocked(e.life)
 	case runtimeResponseSent:
@@ -133,7 +134,8 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 		e.mu.Unlock()
 		return nil, apiErr
 	}
-	if h.HasResponseMode && h.ResponseMode != "streaming" {
+	mode, err := ParseFunctionResponseMode(h.ResponseMode, h.HasResponseMode)
+	if err != nil {
 		// The emulator leaves the runtime stuck here; ours may go on.
 		e.runtime = runtimeResponding
 		e.mu.Unlock()
@@ -142,7 +144,7 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 	}
 	e.runtime = runtimeResponding
 	e.mu.Unlock()
-	inv.sink = responseSink{env: e, inv: inv, body: inv.Responder.Begin(h), measured: responseFigures{began: e.cfg.Clock.Now()}}
+	inv.sink = responseSink{inv: inv, body: inv.Responder.Begin(h), streamed: mode == ResponseStreaming, measured: responseFigures{began: e.cfg.Clock.Now()}}
 	return &inv.sink, nil
 }
 
@@ -183,22 +185,21 @@ func (e *Environment) InitError(h envapi.Header, body []byte) *envapi.Error {
 // lets the runtime ask for its next event: who sees RuntimeResponseSentState
 // also sees the outcome.
 func (e *Environment) answer(inv *Invocation, o Outcome) {
-	e.answerMeasured(inv, o, responseFigures{})
+	e.answerWith(inv, o, false)
 }
 
-// answerMeasured is answer with what was measured of a complete response.
-func (e *Environment) answerMeasured(inv *Invocation, o Outcome, measured responseFigures) {
+// answerWith is answer; whole says that a complete response has been measured.
+func (e *Environment) answerWith(inv *Invocation, o Outcome, whole bool) {
 	inv.settle(o)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.inv == inv && (e.runtime == runtimeResponding || e.runtime == runtimeErrorPosted) {
 		e.runtime = runtimeResponseSent
-		inv.response = measured
+		inv.responded = whole
 	}
 }
 
-// responseFigures are a response's times and size; over is zero for one that
-// has not come to its end.
+// responseFigures are a response's times and size.
 type responseFigures struct {
 	began, over time.Time
 	bytes       int64
@@ -206,9 +207,9 @@ type responseFigures struct {
 
 // responseSink carries a response body to the invocation's responder.
 type responseSink struct {
-	env  *Environment
-	inv  *Invocation
-	body Body
+	inv      *Invocation
+	body     Body
+	streamed bool // the runtime said so
 
 	measured responseFigures
 }
@@ -220,7 +221,7 @@ func (s *responseSink) Write(p []byte) *envapi.Error {
 		return nil
 	}
 	s.body.Discard()
-	s.env.answer(s.inv, tooLarge(s.body.Limit()))
+	s.inv.life.env.answer(s.inv, tooLarge(s.body.Limit()))
 	return err
 }
 
@@ -239,22 +240,22 @@ func (s *responseSink) Filled(n int) {
 }
 
 func (s *responseSink) Finish(t envapi.Trailer) *envapi.Error {
-	s.measured.over = s.env.cfg.Clock.Now()
+	s.measured.over = s.inv.life.env.cfg.Clock.Now()
 	if stream, ok := s.inv.Responder.(*Stream); ok {
 		stream.ended(s.measured.over.Sub(s.measured.began))
 	}
-	s.env.answerMeasured(s.inv, s.body.Commit(t), s.measured)
+	s.inv.life.env.answerWith(s.inv, s.body.Commit(t), true)
 	return nil
 }
 
 func (s *responseSink) Abort(cause error) {
 	s.body.Discard()
-	grace := s.env.cfg.Clock.NewTimer(s.env.exitGrace)
+	grace := s.inv.life.env.cfg.Clock.NewTimer(s.inv.life.env.exitGrace)
 	select {
 	case <-s.inv.Answered():
 		grace.Stop()
 	case <-grace.C():
 	}
-	s.env.cfg.Log.Debug("response was cut", "request", s.inv.Event.RequestID, "err", cause)
-	s.env.answer(s.inv, platformFailure(s.inv.Event.RequestID, errTypeTruncated, "HTTP request detected as truncated"))
+	s.inv.life.env.cfg.Log.Debug("response was cut", "request", s.inv.Event.RequestID, "err", cause)
+	s.inv.life.env.answer(s.inv, platformFailure(s.inv.Event.RequestID, errTypeTruncated, "HTTP request detected as truncated"))
 }

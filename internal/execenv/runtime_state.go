@@ -29,12 +29,21 @@ var legal = map[runtimeState][]runtimeState{
 }
 
 // move returns nil when the runtime may go from one state to another, and
-// otherwise the API's answer.
+// otherwise the API's answer, which is ErrResponseSent where it is that.
 func (s runtimeState) move(to runtimeState) *envapi.Error {
 	for _, t := range legal[s] {
 		if t == to {
 			return nil
 		}
 	}
-	return envapi.InvalidTransition(string(s), string(to))
+	err := envapi.InvalidTransition(string(s), string(to))
+	if s.answering() && (to == runtimeResponding || to == runtimeErrorPosted) {
+		err.Err = ErrResponseSent
+	}
+	return err
+}
+
+// answering reports whether the runtime has begun to answer its event.
+func (s runtimeState) answering() bool {
+	return s == runtimeResponding || s == runtimeErrorPosted || s == runtimeResponseSent
 }

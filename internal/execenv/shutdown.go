@@ -23,21 +23,14 @@ const (
 	flushTime = time.Second
 )
 
-// The reasons of a shutdown, as extensions see them.
-const (
-	reasonSpindown = "spindown"
-	reasonTimeout  = "timeout"
-	reasonFailure  = "failure"
-)
-
 // endProcesses lets the processes of a life end by themselves, within the
 // budget; whoever is left is the caller's to kill. The phase is Resetting or
 // Closed. Of two callers the second waits for the first.
-func (e *Environment) endProcesses(l *life, reason string) {
-	l.endOnce.Do(func() { e.askToEnd(l, reason) })
+func (e *Environment) endProcesses(l *life, end ending) {
+	l.endOnce.Do(func() { e.askToEnd(l, end) })
 }
 
-func (e *Environment) askToEnd(l *life, reason string) {
+func (e *Environment) askToEnd(l *life, end ending) {
 	e.mu.Lock()
 	l.registrationClosed = true
 	extensions, runtime := len(l.extensions), l.proc
@@ -58,10 +51,15 @@ func (e *Environment) askToEnd(l *life, reason string) {
 	if len(external) > 0 {
 		total, share = budgetExternal, budgetRuntime
 	}
-	deadline := e.cfg.Clock.Now().Add(total)
-	e.endRuntime(runtime, share)
+	now := e.cfg.Clock.Now()
+	deadline := now.Add(total)
+	if !end.deadline.IsZero() {
+		deadline = end.deadline
+		total = max(0, deadline.Sub(now))
+	}
+	e.endRuntime(runtime, min(share, total))
 	e.flushTelemetry(deadline)
-	e.endExtensions(external, reason, deadline)
+	e.endExtensions(external, end.reason, deadline)
 }
 
 // flushTelemetry delivers what subscribers have to know before they end.

@@ -19,6 +19,8 @@ type State struct {
 	// FirstFatalError is the type of what ended the present life of the
 	// processes, or else the one before; empty when nothing did.
 	FirstFatalError string `json:"firstFatalError,omitempty"`
+	// ReservedUntil is when the reservation expires that somebody has.
+	ReservedUntil time.Time `json:"reservedUntil,omitzero"`
 	// Request is the invocation in flight, if there is one.
 	Request *RequestState `json:"request,omitempty"`
 
@@ -71,10 +73,13 @@ func (e *Environment) State() State {
 			})
 		}
 	}
+	if e.reservation != nil {
+		s.ReservedUntil = e.reservation.Expires.UTC()
+	}
 	switch inv := e.inv; {
 	case inv != nil:
 		s.Request = &RequestState{
-			RequestID: inv.Event.RequestID, Started: inv.started.UTC(), Deadline: inv.deadline.UTC(),
+			RequestID: inv.Event.RequestID, Started: inv.started.UTC(), Deadline: inv.started.Add(timeoutOf(e.run)).UTC(),
 			Answered: inv.isAnswered(), RuntimeDone: inv.runtimeDone,
 		}
 	case e.phase == phaseReady:
@@ -88,9 +93,4 @@ func (e *Environment) failedLocked(errType string) {
 	if e.fatal == "" {
 		e.fatal = errType
 	}
-}
-
-// String is the phase's name in State.
-func (p phase) String() string {
-	return [...]string{"Created", "Init", "Ready", "Invoking", "Resetting", "NeedsInit", "Broken", "Closed"}[p]
 }

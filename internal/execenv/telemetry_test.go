@@ -183,11 +183,11 @@ func TestJSONLog(t *testing.T) {
 		t.Run(system, func(t *testing.T) {
 			box := newFakeSandbox(t, echo)
 			lines := &logLines{}
-			e := New(Config{ID: "env", Sandbox: box, Logs: lines, Program: Program{Path: "/var/task/bootstrap"}, Version: &function.Version{
+			e := New(Config{ID: "env", Sandbox: box, Logs: lines, Bootstrap: Bootstrap{Path: "/var/task/bootstrap"}, Version: &function.Version{
 				Key: function.Key{Account: "000000000000", Region: "us-east-1", Name: "f"}, Version: function.Latest,
 				Config: function.Config{Runtime: "provided.al2023", TimeoutSecs: 3, MemoryMB: 128, Logging: function.Logging{Format: "JSON", SystemLevel: system}},
 			}})
-			if err := e.Init(); err != nil {
+			if _, err := e.Init(); err != nil {
 				t.Fatal(err)
 			}
 			inv := NewInvocation(testEvent("id-1", "1"), nil)

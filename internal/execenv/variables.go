@@ -26,6 +26,8 @@ type VariablesInput struct {
 	// NODE_PATH, ...); the function's own variables win over them.
 	Language    []string
 	Credentials Credentials
+	// Initialization is why the environment is made.
+	Initialization Initialization
 	// LambdaEndpoint is where the function reaches the Lambda API;
 	// OtherEndpoint where the other AWS services are, empty for none.
 	LambdaEndpoint, OtherEndpoint string
@@ -70,7 +72,7 @@ func reserved(in VariablesInput) []string {
 		"AWS_LAMBDA_FUNCTION_NAME=" + v.Key.Name,
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", c.MemoryMB),
 		"AWS_LAMBDA_FUNCTION_VERSION=" + v.Version,
-		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=" + string(in.Initialization.Type()),
 		"AWS_LAMBDA_LOG_GROUP_NAME=" + c.Logging.Group,
 		"AWS_LAMBDA_LOG_STREAM_NAME=" + in.LogStream,
 		"AWS_LAMBDA_LOG_FORMAT=" + c.Logging.Format,

@@ -139,13 +139,13 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	if err != nil {
 		return err
 	}
-	var program execenv.Program
+	boot := execenv.Bootstrap{Failure: failure}
 	if failure == nil {
-		program, failure = command(rt, run.Config, box.Paths(), task, opt)
+		boot = command(rt, run.Config, box.Paths(), task, opt)
 	}
 	stream := streamName(l.cfg.Clock.Now(), v, run.Config)
 	e.Environment = execenv.New(execenv.Config{
-		ID: id, Version: v, Sandbox: box, Program: program, ProgramFailure: failure,
+		ID: id, Version: v, Sandbox: box, Bootstrap: boot,
 		Env: execenv.Variables(execenv.VariablesInput{
 			Version: v, Paths: box.Paths(), RuntimeAPI: box.Address(), LogStream: stream,
 			Language:       rt.Env(box.Paths()),
@@ -164,12 +164,12 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 }
 
 // runtime finds the interpreter, or says why there is none.
-func (l *Launcher) runtime(ctx context.Context, c function.Config) (*runtimes.Runtime, *execenv.ProgramFailure, error) {
+func (l *Launcher) runtime(ctx context.Context, c function.Config) (*runtimes.Runtime, *execenv.BootstrapFailure, error) {
 	rt, err := l.cfg.Runtimes.Resolve(ctx, c.Runtime)
 	var missing *runtimes.Error
 	switch {
 	case errors.As(err, &missing):
-		return &runtimes.Runtime{ID: c.Runtime}, &execenv.ProgramFailure{Type: "Runtime.InvalidEntrypoint", Cause: missing.Text}, nil
+		return &runtimes.Runtime{ID: c.Runtime}, &execenv.BootstrapFailure{Type: "Runtime.InvalidEntrypoint", Cause: missing.Text}, nil
 	case err != nil:
 		return nil, nil, err
 	}
@@ -178,21 +178,21 @@ func (l *Launcher) runtime(ctx context.Context, c function.Config) (*runtimes.Ru
 
 // command is the runtime's command line inside the sandbox. The code and the
 // layers are in the folders task and opt here.
-func command(rt *runtimes.Runtime, c function.Config, p sandbox.Paths, task, opt string) (execenv.Program, *execenv.ProgramFailure) {
+func command(rt *runtimes.Runtime, c function.Config, p sandbox.Paths, task, opt string) execenv.Bootstrap {
 	if rt.Interpreter == "" {
 		return bootstrap(p, task, opt)
 	}
 	interpreter := filepath.Join(p.Lang, rt.Interpreter)
 	program := filepath.Join(p.Runtime, rt.Program)
 	if wrapper := c.Environment["AWS_LAMBDA_EXEC_WRAPPER"]; wrapper != "" {
-		return execenv.Program{Path: inside(wrapper, p), Args: []string{interpreter, program}}, nil
+		return execenv.Bootstrap{Path: inside(wrapper, p), Args: []string{interpreter, program}}
 	}
-	return execenv.Program{Path: interpreter, Args: []string{program}}, nil
+	return execenv.Bootstrap{Path: interpreter, Args: []string{program}}
 }
 
 // bootstrap is the program of a function that brings its runtime: in its code,
 // or else in its layers.
-func bootstrap(p sandbox.Paths, task, opt string) (execenv.Program, *execenv.ProgramFailure) {
+func bootstrap(p sandbox.Paths, task, opt string) execenv.Bootstrap {
 	for _, dir := range []struct{ here, inside string }{{task, p.Task}, {opt, p.Opt}} {
 		if dir.here == "" {
 			continue
@@ -202,11 +202,11 @@ func bootstrap(p sandbox.Paths, task, opt string) (execenv.Program, *execenv.Pro
 			continue
 		}
 		if why := foreignBinary(path, runtime.GOOS, runtime.GOARCH); why != "" {
-			return execenv.Program{}, &execenv.ProgramFailure{Type: "Runtime.InvalidEntrypoint", Cause: why}
+			return execenv.Bootstrap{Failure: &execenv.BootstrapFailure{Type: "Runtime.InvalidEntrypoint", Cause: why}}
 		}
-		return execenv.Program{Path: filepath.Join(dir.inside, "bootstrap")}, nil
+		return execenv.Bootstrap{Path: filepath.Join(dir.inside, "bootstrap")}
 	}
-	return execenv.Program{}, execenv.InvalidEntrypoint()
+	return execenv.Bootstrap{Failure: execenv.InvalidEntrypoint()}
 }
 
 // inside maps a path under AWS's folders to where a sandbox without a file

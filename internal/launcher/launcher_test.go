@@ -55,16 +55,16 @@ func TestForeignBinary(t *testing.T) {
 func TestCommand(t *testing.T) {
 	paths := sandbox.Paths{Task: "/s/task", Opt: "/s/opt", Runtime: "/s/runtime", Lang: "/s/lang"}
 	py := &runtimes.Runtime{Interpreter: "bin/python3.12", Program: "bootstrap.py"}
-	p, f := command(py, function.Config{}, paths, t.TempDir(), "")
-	if f != nil || p.Path != "/s/lang/bin/python3.12" || len(p.Args) != 1 || p.Args[0] != "/s/runtime/bootstrap.py" {
-		t.Errorf("python: %+v, %+v", p, f)
+	p := command(py, function.Config{}, paths, t.TempDir(), "")
+	if p.Failure != nil || p.Path != "/s/lang/bin/python3.12" || len(p.Args) != 1 || p.Args[0] != "/s/runtime/bootstrap.py" {
+		t.Errorf("python: %+v", p)
 	}
 	wrapped := function.Config{Environment: map[string]string{"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap.sh"}}
-	p, f = command(py, wrapped, paths, t.TempDir(), "")
-	if f != nil || p.Path != "/s/task/wrap.sh" || strings.Join(p.Args, " ") != "/s/lang/bin/python3.12 /s/runtime/bootstrap.py" {
-		t.Errorf("wrapped: %+v, %+v", p, f)
+	p = command(py, wrapped, paths, t.TempDir(), "")
+	if p.Failure != nil || p.Path != "/s/task/wrap.sh" || strings.Join(p.Args, " ") != "/s/lang/bin/python3.12 /s/runtime/bootstrap.py" {
+		t.Errorf("wrapped: %+v", p)
 	}
-	if _, f = command(&runtimes.Runtime{}, function.Config{}, paths, t.TempDir(), ""); f == nil || f.Type != "Runtime.InvalidEntrypoint" {
+	if f := command(&runtimes.Runtime{}, function.Config{}, paths, t.TempDir(), "").Failure; f == nil || f.Type != "Runtime.InvalidEntrypoint" {
 		t.Errorf("without a bootstrap: %+v", f)
 	}
 }
@@ -93,9 +93,9 @@ func TestBootstrap(t *testing.T) {
 		{"nowhere", without, without, ""},
 		{"nowhere, no layers", without, "", ""},
 	} {
-		p, failure := command(&runtimes.Runtime{}, function.Config{}, paths, tt.task, tt.opt)
-		if p.Path != tt.want || (failure == nil) != (tt.want != "") {
-			t.Errorf("%s: %q, %+v; want %q", tt.name, p.Path, failure, tt.want)
+		p := command(&runtimes.Runtime{}, function.Config{}, paths, tt.task, tt.opt)
+		if p.Path != tt.want || (p.Failure == nil) != (tt.want != "") {
+			t.Errorf("%s: %q, %+v; want %q", tt.name, p.Path, p.Failure, tt.want)
 		}
 	}
 	for path, want := range map[string]string{"/opt/wrap": "/opt/wrap", "/var/task/wrap": "/s/task/wrap", "/bin/sh": "/bin/sh"} {

@@ -61,7 +61,7 @@ const reasonConcurrency = "ConcurrentInvocationLimitExceeded"
 
 // Environment is the part of execenv.Environment that the pool needs.
 type Environment interface {
-	Init() error
+	Init() (execenv.InitResult, error)
 	Invoke(*execenv.Invocation) error
 	Finishing() bool
 	Freed()
@@ -230,7 +230,7 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 		err = ErrClosed
 	} else {
 		began := p.cfg.Clock.Now()
-		err = m.env.Init()
+		_, err = m.env.Init()
 		slot.init = p.cfg.Clock.Now().Sub(began)
 	}
 	if err != nil {

@@ -30,11 +30,11 @@ type fakeEnv struct {
 	closed    chan struct{}
 }
 
-func (e *fakeEnv) Init() error                      { return e.initErr }
-func (e *fakeEnv) Invoke(*execenv.Invocation) error { return nil }
-func (e *fakeEnv) Close() error                     { close(e.closed); return nil }
-func (e *fakeEnv) State() execenv.State             { return execenv.State{ID: e.name} }
-func (e *fakeEnv) Freed()                           { e.setFinishing(false) }
+func (e *fakeEnv) Init() (execenv.InitResult, error) { return execenv.InitResult{}, e.initErr }
+func (e *fakeEnv) Invoke(*execenv.Invocation) error  { return nil }
+func (e *fakeEnv) Close() error                      { close(e.closed); return nil }
+func (e *fakeEnv) State() execenv.State              { return execenv.State{ID: e.name} }
+func (e *fakeEnv) Freed()                            { e.setFinishing(false) }
 func (e *fakeEnv) Finishing() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -172,7 +172,7 @@ func (r *Runner) Start(ctx context.Context) (launched, initialised time.Duration
 	}
 	r.env = env
 	began = time.Now()
-	err = env.Init()
+	_, err = env.Init()
 	return launched, time.Since(began), err
 }
 

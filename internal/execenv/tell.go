@@ -1,0 +1,157 @@
+package execenv
+
+import (
+	"strings"
+	"time"
+
+	"github.com/lambhq/lamb/internal/telemetry"
+)
+
+// This file tells what happens in an environment to its audience: the log, the
+// subscribers, and Config.Events. Nothing here blocks, and what nobody wants
+// costs next to nothing.
+
+func (e *Environment) tellInitStart(phase telemetry.Phase) {
+	v, at := e.cfg.Version, e.cfg.Clock.Now()
+	e.tell.InitStart(at, telemetry.InitStart{
+		InitializationType: e.initType(), Phase: phase, FunctionName: v.Key.Name, FunctionVersion: v.Version,
+		RuntimeVersion: e.run.Runtime, RuntimeVersionARN: e.run.RuntimeVersionARN,
+		InstanceID: e.cfg.LogStream, InstanceMaxMemory: int64(e.run.MemoryMB) << 20,
+	})
+}
+
+// initType is why the environment was made.
+func (e *Environment) initType() telemetry.InitializationType { return e.cfg.Initialization.Type() }
+
+// tellInitRuntimeDone: the runtime has asked for its first event, or never will.
+func (e *Environment) tellInitRuntimeDone(l *life, f failure) {
+	if l.toldRuntimeDone {
+		return
+	}
+	l.toldRuntimeDone = true
+	e.tell.InitRuntimeDone(e.cfg.Clock.Now(), telemetry.InitRuntimeDone{
+		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.errType,
+	})
+}
+
+// tellInitEnd: an init is over, after took. Of two callers the second waits for
+// the first.
+func (e *Environment) tellInitEnd(l *life, took time.Duration) {
+	l.tellOnce.Do(func() { e.sayInitEnd(l, took) })
+}
+
+func (e *Environment) sayInitEnd(l *life, took time.Duration) {
+	if l.failure.errType != "" {
+		e.book.flush(e.cfg.Sandbox) // its last words come before
+	}
+	f, at := l.failure, e.cfg.Clock.Now()
+	e.mu.Lock()
+	e.tellInitRuntimeDone(l, f)
+	states := make([]telemetry.ExtensionState, 0, len(l.extensions))
+	for _, x := range l.extensions {
+		states = append(states, telemetry.ExtensionState{Name: x.name, State: string(x.state), Events: x.events(), ErrorType: x.errType})
+	}
+	e.mu.Unlock()
+	for _, s := range states {
+		e.tell.ExtensionState(at, s)
+	}
+	e.tell.InitReport(at, telemetry.InitReport{
+		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.errType, Duration: took,
+	})
+	e.hub.CloseSubscriptions()
+}
+
+func (e *Environment) tellStart(inv *Invocation) {
+	if inv.WantLog {
+		e.book.keepTail()
+	}
+	e.tell.InvokeStart(inv.started, telemetry.InvokeStart{
+		RequestID: inv.Event.RequestID, Version: e.cfg.Version.Version,
+		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID, FunctionARN: inv.Event.InvokedARN,
+	})
+}
+
+// tellRuntimeDoneLocked: the runtime has done with an invocation, or the
+// invocation with the runtime.
+func (e *Environment) tellRuntimeDoneLocked(inv *Invocation, at time.Time, r report) {
+	if inv.toldRuntimeDone {
+		return
+	}
+	inv.toldRuntimeDone = true
+	inv.runtimeTook = at.Sub(inv.started)
+	if !e.tell.wants() {
+		return
+	}
+	ev := telemetry.RuntimeDone{
+		RequestID: inv.Event.RequestID, Status: r.status, ErrorType: r.errType,
+		Duration: at.Sub(inv.started), ProducedBytes: -1,
+		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
+	}
+	if got := &inv.sink.measured; inv.responded {
+		ev.ProducedBytes = got.bytes
+		ev.Spans = telemetry.Spans{
+			{Name: telemetry.ResponseLatency, Start: inv.started, Duration: got.began.Sub(inv.started)},
+			{Name: telemetry.ResponseDuration, Start: got.began, Duration: got.over.Sub(got.began)},
+			{Name: telemetry.RuntimeOverhead, Start: got.over, Duration: at.Sub(got.over)},
+		}
+	}
+	e.tell.RuntimeDone(at, ev)
+	e.tell.End(at, telemetry.End{RequestID: inv.Event.RequestID})
+}
+
+// tellFault is the Logs API's word for an invocation that was not completed.
+func (e *Environment) tellFault(inv *Invocation, f failure) {
+	text := "RequestId: " + inv.Event.RequestID + " Error: " + f.cause + "\n" + f.errType + "\n"
+	e.tell.Fault(e.cfg.Clock.Now(), telemetry.Fault{Text: text})
+}
+
+// report is how an invocation ended.
+type report struct {
+	measured     bool // the figures are there
+	duration     time.Duration
+	initDuration time.Duration // zero: not the first invocation
+	peakBytes    int64
+	status       telemetry.Status
+	errType      string
+}
+
+// reportEvent is a report as an event.
+func (e *Environment) reportEvent(inv *Invocation, at time.Time, r report) telemetry.Report {
+	ev := telemetry.Report{
+		RequestID: inv.Event.RequestID, Status: r.status, ErrorType: r.errType,
+		Metrics: telemetry.ReportMetrics{
+			Duration: r.duration, BilledDurationMs: billed(r.duration, r.initDuration),
+			MemorySizeMB: int64(e.run.MemoryMB), MaxMemoryUsedMB: wholeMB(r.peakBytes), InitDuration: r.initDuration,
+		},
+		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
+	}
+	if inv.told && inv.toldRuntimeDone {
+		done := inv.started.Add(inv.runtimeTook)
+		ev.Spans[0] = telemetry.Span{Name: telemetry.ExtensionOverhead, Start: done, Duration: at.Sub(done)}
+	}
+	return ev
+}
+
+// wholeMB is a size in MB, rounded up.
+func wholeMB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
+
+// tracing is a trace header as events have it: that of sampled requests.
+func tracing(header string) telemetry.Tracing {
+	if !strings.Contains(header, "Sampled=1") {
+		return telemetry.Tracing{}
+	}
+	return telemetry.Tracing{Value: header}
+}
+
+// status is the failure as the status of an event.
+func (f failure) status() telemetry.Status {
+	switch {
+	case f.errType == "":
+		return telemetry.StatusSuccess
+	case f.errType == errTypeTimeout:
+		return telemetry.StatusTimeout
+	case strings.HasPrefix(f.errType, "Sandbox."):
+		return telemetry.StatusFailure
+	}
+	return telemetry.StatusError
+}
