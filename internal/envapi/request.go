@@ -84,6 +84,8 @@ type request struct {
 	contentType, userAgent, features, errorType, cause, mode []byte
 	hasMode                                                  bool
 
+	authorization []byte // of the credentials endpoint
+
 	// Of extensions.
 	extName, extID, extFeatures, extErrorType []byte
 
@@ -218,6 +220,8 @@ func (q *request) lambdaHeader(name, value []byte) {
 		}
 	case equalFold(name, causeHeader):
 		first(&q.cause, value)
+	case equalFold(name, "authorization"):
+		first(&q.authorization, value)
 	case equalFold(name, "lambda-extension-identifier"):
 		first(&q.extID, value)
 	case equalFold(name, "lambda-extension-name"):

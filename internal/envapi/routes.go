@@ -16,7 +16,7 @@ type route struct {
 }
 
 // routes is everything that an environment can call; the rest is 404.
-func routes(extensions bool) []route {
+func routes(cfg *Config) []route {
 	all := []route{
 		{"GET", runtimeAPI + "/runtime/invocation/next", "", (*conn).next},
 		{"POST", runtimeAPI + "/runtime/invocation/", "/response", (*conn).response},
@@ -24,7 +24,16 @@ func routes(extensions bool) []route {
 		{"POST", runtimeAPI + "/runtime/init/error", "", (*conn).initError},
 		{"GET", runtimeAPI + "/ping", "", (*conn).ping},
 	}
-	if !extensions {
+	if cfg.Restore != nil {
+		all = append(all,
+			route{"GET", runtimeAPI + "/runtime/restore/next", "", (*conn).restoreNext},
+			route{"POST", runtimeAPI + "/runtime/restore/error", "", (*conn).restoreError},
+		)
+	}
+	if cfg.Credentials != nil {
+		all = append(all, route{"GET", "/2021-04-23/credentials", "", (*conn).credentials})
+	}
+	if cfg.Extensions == nil {
 		return all
 	}
 	return append(all,

@@ -29,6 +29,10 @@ type Config struct {
 	// Extensions is the environment behind the other APIs; without it they are
 	// not there (404).
 	Extensions ExtensionHandler
+	// Restore is the environment behind the calls of SnapStart, Credentials
+	// that behind the credentials endpoint; likewise.
+	Restore     RestoreHandler
+	Credentials CredentialsHandler
 	// Log gets protocol errors at debug level, never payloads. Nil: discarded.
 	Log *slog.Logger
 	// MaxConns bounds open connections; further ones are closed on accept.
@@ -91,7 +95,7 @@ func New(cfg Config) *Server {
 	if cfg.Buffers == nil {
 		cfg.Buffers = NewBuffers()
 	}
-	return &Server{cfg: cfg, routes: routes(cfg.Extensions != nil), done: make(chan struct{}), conns: make(map[*conn]chan struct{})}
+	return &Server{cfg: cfg, routes: routes(&cfg), done: make(chan struct{}), conns: make(map[*conn]chan struct{})}
 }
 
 // Serve accepts connections until l is closed (by the caller, whose it is) or

@@ -24,6 +24,11 @@ type Config struct {
 	Initialization Initialization
 	// Env is the runtime's whole environment (see Variables).
 	Env []string
+	// Credentials are those that the credentials endpoint gives to whoever shows
+	// CredentialsToken; without a token there is no such endpoint. Restore
+	// replaces them.
+	Credentials      Credentials
+	CredentialsToken string
 	// Extensions are the names of the files in /opt/extensions: all are started
 	// before the runtime. Ten can be used; more fail the init.
 	Extensions []string

@@ -59,10 +59,14 @@ type Environment struct {
 	reservation  *Reservation // nil when nobody has one
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
-	memoryPeak   int64
-	invocations  int64     // ever begun
-	fatal        string    // see State.FirstFatalError
-	measured     time.Time // when memoryPeak was read
+	// likewise, of the restore
+	restoreDuration time.Duration
+	reportRestore   bool
+	credentials     Credentials // for the credentials endpoint
+	memoryPeak      int64
+	invocations     int64     // ever begun
+	fatal           string    // see State.FirstFatalError
+	measured        time.Time // when memoryPeak was read
 }
 
 // New makes an environment and begins to serve its API; nothing runs in it
@@ -81,13 +85,26 @@ func New(cfg Config) *Environment {
 	if !cfg.NoCPULimits {
 		e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
 	}
-	e.api = envapi.New(envapi.Config{Handler: e, Extensions: e, Log: cfg.Log, Buffers: cfg.Buffers})
+	e.credentials = cfg.Credentials
+	e.api = envapi.New(e.apiConfig())
 	e.wg.Go(func() {
 		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
 			cfg.Log.Error("runtime API stopped", "err", err)
 		}
 	})
 	return e
+}
+
+// apiConfig is which of the APIs the environment has.
+func (e *Environment) apiConfig() envapi.Config {
+	c := envapi.Config{Handler: e, Extensions: e, Log: e.cfg.Log, Buffers: e.cfg.Buffers}
+	if e.cfg.Initialization == SnapStart {
+		c.Restore = e
+	}
+	if e.cfg.CredentialsToken != "" {
+		c.Credentials = e
+	}
+	return c
 }
 
 // ID is the configured one.
@@ -104,12 +121,12 @@ func (e *Environment) Init() (InitResult, error) {
 		return InitResult{}, e.phase.illegal("Init")
 	}
 	e.phase = phaseInit
-	l := e.beginLifeLocked(telemetry.PhaseInit)
+	l := e.beginLifeLocked(e.cfg.Initialization.firstPhase())
 	e.wg.Add(1)
 	e.mu.Unlock()
 	defer e.wg.Done()
 
-	e.tellInitStart(telemetry.PhaseInit)
+	e.tellInitStart(e.cfg.Initialization.firstPhase())
 	began := e.cfg.Clock.Now()
 	limit := e.cfg.Clock.AfterFunc(e.cfg.InitLimit, func() {
 		e.endInit(l, failure{errType: errTypeTimeout, cause: "init timed out"})
@@ -132,6 +149,8 @@ func (e *Environment) Init() (InitResult, error) {
 		return InitResult{}, ErrClosed
 	case e.phase != phaseInit:
 		// The runtime asked for an event and ended at once: it is being reset.
+	case l.failure.errType == "" && e.cfg.Initialization == SnapStart:
+		e.phase, e.initDuration = phaseRestoreReady, took
 	case l.failure.errType == "":
 		e.phase = phaseReady
 		e.initDuration, e.reportInit = took, true
@@ -197,7 +216,7 @@ func (e *Environment) reset(end ending) {
 	}
 	e.life, e.waiters, e.runtime = nil, nil, runtimeNotYetStarted
 	e.book.newLife()
-	e.reportInit = false // that init's runtime is gone
+	e.reportInit, e.reportRestore = false, false // that init's runtime is gone
 	switch {
 	case e.phase == phaseClosed:
 	case err != nil:

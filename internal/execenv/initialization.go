@@ -20,6 +20,9 @@ const (
 	PreWarmed
 	// Provisioned: the environment is provisioned concurrency.
 	Provisioned
+	// SnapStart: the environment runs its init to restore/next, waits there, and
+	// is resumed by Restore.
+	SnapStart
 )
 
 // Type is the kind as functions and events see it.
@@ -27,8 +30,18 @@ func (i Initialization) Type() telemetry.InitializationType {
 	switch i {
 	case PreWarmed, Provisioned:
 		return telemetry.ProvisionedConcurrency
+	case SnapStart:
+		return telemetry.SnapStart
 	}
 	return telemetry.OnDemand
+}
+
+// firstPhase is what events call the first init's phase.
+func (i Initialization) firstPhase() telemetry.Phase {
+	if i == SnapStart {
+		return telemetry.PhaseSnapStart
+	}
+	return telemetry.PhaseInit
 }
 
 const (

@@ -49,6 +49,8 @@ type Invocation struct {
 	handed  int   // how often the event has been handed out
 	timer   stopper
 	cold    bool // the first invocation after a successful init
+	// restored: likewise, after a restore
+	restored bool
 	// runtimeDone: the runtime has asked for the next event; extensions may
 	// still be at work.
 	runtimeDone bool

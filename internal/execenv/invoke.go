@@ -47,7 +47,8 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	inv.Event.DeadlineMs = inv.started.Add(timeout).UnixMilli()
 	inv.size = len(inv.Event.Body)
 	inv.cold = e.reportInit
-	e.reportInit = false
+	inv.restored = e.reportRestore
+	e.reportInit, e.reportRestore = false, false
 	frozen := e.freezer.frozen
 	var l *life
 	if needsInit {

@@ -3,6 +3,7 @@ package execenv
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/telemetry"
@@ -33,6 +34,8 @@ type life struct {
 	toldRuntimeDone bool
 	release         string // of the runtime, see runtimeRelease
 	subscriptions   Subscriptions
+	restore         restoring
+	initTook        time.Duration // of an init that is reported with its restore
 	// extensions are the external ones in the order of their start, then the
 	// internal ones in the order of their registration.
 	extensions []*extension
@@ -66,6 +69,7 @@ func (l *life) ready() bool {
 // beginLifeLocked prepares the state for new processes.
 func (e *Environment) beginLifeLocked(phase telemetry.Phase) *life {
 	l := &life{env: e, phase: phase, started: make(chan struct{}), done: make(chan struct{})}
+	l.restore.done = make(chan struct{})
 	e.life, e.fatal = l, ""
 	e.runtime = runtimeStarted
 	e.waiters = nil
@@ -171,7 +175,11 @@ func (e *Environment) failLocked(l *life, f failure) {
 	case l.failure.errType != "":
 		e.mu.Unlock()
 		return // its init has failed: who waited for it resets
-	case e.inv == nil || e.phase == phaseReady: // or it is only being reported yet
+	case e.phase == phaseRestoring:
+		l.endRestoreLocked(f) // who waits for it goes on
+		e.mu.Unlock()
+		return
+	case e.inv == nil || e.phase != phaseInvoking: // or it is only being reported yet
 		e.failedLocked(f.errType)
 		e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)
 		e.resetIdleLocked(ending{reason: ReasonFailure})

@@ -68,6 +68,8 @@ const (
 	errTypeExit            = "Runtime.ExitError"
 	errTypeOutOfMemory     = "Runtime.OutOfMemory"
 	errTypeEntrypoint      = "Runtime.InvalidEntrypoint"
+	errTypeRestoreTimeout  = "Runtime.RestoreHookUserTimeout"
+	errTypeRestoreError    = "Runtime.RestoreHookUserError"
 	errTypeTruncated       = "Runtime.TruncatedResponse"
 	errTypeResponseMode    = "Runtime.InvalidResponseModeHeader"
 	errTypeTooLarge        = "Function.ResponseSizeTooLarge"

@@ -6,6 +6,8 @@ type phase int
 const (
 	phaseCreated phase = iota
 	phaseInit
+	phaseRestoreReady // SnapStart: initialised, waits for Restore
+	phaseRestoring
 	phaseReady
 	phaseInvoking
 	phaseResetting
@@ -16,5 +18,5 @@ const (
 
 // String is the phase's name in State and in errors.
 func (p phase) String() string {
-	return [...]string{"Created", "Init", "Ready", "Invoking", "Resetting", "NeedsInit", "Broken", "Closed"}[p]
+	return [...]string{"Created", "Init", "RestoreReady", "Restoring", "Ready", "Invoking", "Resetting", "NeedsInit", "Broken", "Closed"}[p]
 }

@@ -50,9 +50,10 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 	e.waiters = append(e.waiters, w)
 	inv, undelivered := e.inv, e.undelivered
 	switch before {
-	case runtimeStarted:
+	case runtimeStarted, runtimeRestoring:
 		e.life.runtimeIn, e.life.registrationClosed = true, true
 		e.life.release = runtimeRelease(w.Client())
+		e.life.endRestoreLocked(failure{})
 		e.tellInitRuntimeDone(e.life, failure{})
 		e.checkInitLocked(e.life)
 	case runtimeResponseSent:
@@ -172,6 +173,10 @@ func (e *Environment) InitError(h envapi.Header, body []byte) *envapi.Error {
 	defer e.mu.Unlock()
 	if e.life == nil {
 		return envapi.ErrInternal
+	}
+	if e.runtime == runtimeRestoring {
+		e.restoreFailedLocked(h, body)
+		return nil
 	}
 	if err := e.runtime.move(runtimeInitError); err != nil {
 		return err

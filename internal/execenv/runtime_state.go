@@ -14,13 +14,18 @@ const (
 	runtimeErrorPosted   runtimeState = "InvocationErrorResponse"
 	runtimeResponseSent  runtimeState = "RuntimeResponseSentState"
 	runtimeInitError     runtimeState = "InitError"
+	runtimeRestoreReady  runtimeState = "RestoreReady"
+	runtimeRestoring     runtimeState = "Restoring"
+	runtimeRestoreError  runtimeState = "RuntimeRestoreErrorState"
 	runtimeNotYetStarted runtimeState = "NotStarted"
 )
 
 // legal lists every move that is allowed; all others are refused with 403.
 // Running to Running is a repeated next, which hands out the same event again.
 var legal = map[runtimeState][]runtimeState{
-	runtimeStarted:      {runtimeReady, runtimeInitError},
+	runtimeStarted:      {runtimeReady, runtimeInitError, runtimeRestoreReady},
+	runtimeRestoreReady: {runtimeRestoring},
+	runtimeRestoring:    {runtimeReady, runtimeRestoreError},
 	runtimeReady:        {runtimeReady, runtimeRunning},
 	runtimeRunning:      {runtimeRunning, runtimeResponding, runtimeErrorPosted},
 	runtimeResponding:   {runtimeResponseSent},

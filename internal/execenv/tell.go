@@ -55,10 +55,19 @@ func (e *Environment) sayInitEnd(l *life, took time.Duration) {
 	for _, s := range states {
 		e.tell.ExtensionState(at, s)
 	}
+	if f.errType == "" && l.phase == telemetry.PhaseSnapStart {
+		l.initTook = took // it is reported with the restore
+		return
+	}
+	e.tellInitReport(at, l, took)
+	e.hub.CloseSubscriptions()
+}
+
+func (e *Environment) tellInitReport(at time.Time, l *life, took time.Duration) {
+	f := l.failure
 	e.tell.InitReport(at, telemetry.InitReport{
 		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.errType, Duration: took,
 	})
-	e.hub.CloseSubscriptions()
 }
 
 func (e *Environment) tellStart(inv *Invocation) {
@@ -124,6 +133,11 @@ func (e *Environment) reportEvent(inv *Invocation, at time.Time, r report) telem
 			MemorySizeMB: int64(e.run.MemoryMB), MaxMemoryUsedMB: wholeMB(r.peakBytes), InitDuration: r.initDuration,
 		},
 		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
+	}
+	if inv.restored {
+		m := &ev.Metrics
+		m.RestoreDuration, m.BilledRestoreDuration = e.restoreDuration, billed(e.restoreDuration, 0)
+		m.BilledDurationMs = billed(r.duration, time.Duration(m.BilledRestoreDuration)*time.Millisecond)
 	}
 	if inv.told && inv.toldRuntimeDone {
 		done := inv.started.Add(inv.runtimeTook)

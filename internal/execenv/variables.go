@@ -9,11 +9,6 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
-// Credentials are what the environment's process may sign requests with.
-type Credentials struct {
-	AccessKeyID, SecretAccessKey, SessionToken string
-}
-
 // VariablesInput is what a runtime's environment is built from.
 type VariablesInput struct {
 	Version *function.Version
@@ -26,6 +21,9 @@ type VariablesInput struct {
 	// NODE_PATH, ...); the function's own variables win over them.
 	Language    []string
 	Credentials Credentials
+	// CredentialsToken is what the credentials endpoint is asked with; with it
+	// the credentials themselves are not among the variables.
+	CredentialsToken string
 	// Initialization is why the environment is made.
 	Initialization Initialization
 	// LambdaEndpoint is where the function reaches the Lambda API;
@@ -73,18 +71,17 @@ func reserved(in VariablesInput) []string {
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", c.MemoryMB),
 		"AWS_LAMBDA_FUNCTION_VERSION=" + v.Version,
 		"AWS_LAMBDA_INITIALIZATION_TYPE=" + string(in.Initialization.Type()),
-		"AWS_LAMBDA_LOG_GROUP_NAME=" + c.Logging.Group,
-		"AWS_LAMBDA_LOG_STREAM_NAME=" + in.LogStream,
 		"AWS_LAMBDA_LOG_FORMAT=" + c.Logging.Format,
-		"AWS_ACCESS_KEY_ID=" + in.Credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY=" + in.Credentials.SecretAccessKey,
-		"AWS_SESSION_TOKEN=" + in.Credentials.SessionToken,
 		"AWS_LAMBDA_RUNTIME_API=" + in.RuntimeAPI,
 		"LAMBDA_TASK_ROOT=" + in.Paths.Task,
 		"LAMBDA_RUNTIME_DIR=" + runtimeDir,
 		"_AWS_XRAY_DAEMON_ADDRESS=169.254.100.1",
 		"_AWS_XRAY_DAEMON_PORT=2000",
 	}
+	if in.Initialization != SnapStart { // what is resumed elsewhere has another stream
+		vars = append(vars, "AWS_LAMBDA_LOG_GROUP_NAME="+c.Logging.Group, "AWS_LAMBDA_LOG_STREAM_NAME="+in.LogStream)
+	}
+	vars = append(vars, in.credentialVariables()...)
 	if c.Logging.ApplicationLevel != "" {
 		vars = append(vars, "AWS_LAMBDA_LOG_LEVEL="+c.Logging.ApplicationLevel)
 	}
@@ -96,6 +93,21 @@ func reserved(in VariablesInput) []string {
 
 // isManaged tells whether a function's runtime is the service's and not its own.
 func isManaged(runtime string) bool { return !strings.HasPrefix(runtime, "provided") }
+
+// credentialVariables are the credentials, or where they are.
+func (in *VariablesInput) credentialVariables() []string {
+	if in.CredentialsToken != "" {
+		return []string{
+			"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://" + in.RuntimeAPI + "/2021-04-23/credentials",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN=" + in.CredentialsToken,
+		}
+	}
+	return []string{
+		"AWS_ACCESS_KEY_ID=" + in.Credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + in.Credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + in.Credentials.SessionToken,
+	}
+}
 
 // Variables builds a runtime's whole environment, "K=V", sorted by name.
 // Nothing is inherited from lamb. Later groups win: platform and language

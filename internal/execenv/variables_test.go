@@ -60,3 +60,28 @@ func TestVariables(t *testing.T) {
 		}
 	}
 }
+
+// TestVariablesOfSnapshots: what is resumed asks for its credentials, and has
+// no log stream yet.
+func TestVariablesOfSnapshots(t *testing.T) {
+	got := Variables(VariablesInput{
+		Version: &function.Version{Version: "1"}, RuntimeAPI: "127.0.0.1:9", LogStream: "stream",
+		Credentials:      Credentials{AccessKeyID: "id", SecretAccessKey: "secret", SessionToken: "token"},
+		CredentialsToken: "sesame", Initialization: SnapStart,
+	})
+	for _, want := range []string{
+		"AWS_LAMBDA_INITIALIZATION_TYPE=snap-start", "AWS_CONTAINER_AUTHORIZATION_TOKEN=sesame",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:9/2021-04-23/credentials",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no %s in %q", want, got)
+		}
+	}
+	for _, kv := range got {
+		for _, absent := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_LOG_"} {
+			if strings.HasPrefix(kv, absent) && !strings.HasPrefix(kv, "AWS_LAMBDA_LOG_FORMAT") {
+				t.Errorf("unexpected %s", kv)
+			}
+		}
+	}
+}

@@ -22,10 +22,15 @@ func (l *Launcher) credentials(ctx context.Context, id string, v *function.Versi
 	if !ok {
 		c := l.cfg.Keyring.Mint(owner)
 		e.undo = append(e.undo, func() { l.cfg.Keyring.Revoke(c.AccessKeyID) })
-		return execenv.Credentials(c), nil
+		return forFunction(c), nil
 	}
 	c := auth.Credentials{AccessKeyID: given.AccessKeyID, SecretAccessKey: given.SecretAccessKey, SessionToken: given.SessionToken}
 	l.cfg.Keyring.Adopt(c, owner)
 	e.undo = append(e.undo, func() { l.cfg.Keyring.Release(id) })
-	return execenv.Credentials(c), nil
+	return forFunction(c), nil
+}
+
+// forFunction is credentials as an environment has them.
+func forFunction(c auth.Credentials) execenv.Credentials {
+	return execenv.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 }
