@@ -1,6 +1,7 @@
 package bandwidth
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -114,20 +115,20 @@ func TestTakeWaits(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	for l, ok := range map[Limits]bool{
-		{}:                           true,
-		{DefaultRate, DefaultBurst}:  true,
-		{MinRate, MaxBurst}:          true,
-		{MaxRate, MinBurst}:          true,
-		{MinRate - 1, DefaultBurst}:  false,
-		{MaxRate + 1, DefaultBurst}:  false,
-		{DefaultRate, MinBurst - 1}:  false,
-		{DefaultRate, MaxBurst + 1}:  false,
-		{DefaultRate, 0}:             false,
-		{-DefaultRate, DefaultBurst}: false,
+	for l, want := range map[Limits]error{
+		{}:                           nil,
+		{DefaultRate, DefaultBurst}:  nil,
+		{MinRate, MaxBurst}:          nil,
+		{MaxRate, MinBurst}:          nil,
+		{MinRate - 1, DefaultBurst}:  ErrRate,
+		{MaxRate + 1, DefaultBurst}:  ErrRate,
+		{DefaultRate, MinBurst - 1}:  ErrBurst,
+		{DefaultRate, MaxBurst + 1}:  ErrBurst,
+		{DefaultRate, 0}:             ErrBurst,
+		{-DefaultRate, DefaultBurst}: ErrRate,
 	} {
-		if err := l.Check(); (err == nil) != ok {
-			t.Errorf("%+v: %v", l, err)
+		if err := l.Check(); !errors.Is(err, want) {
+			t.Errorf("%+v: %v, want %v", l, err, want)
 		}
 	}
 }
