@@ -51,13 +51,9 @@ func listEntry(v *function.Version, qualifier string) *api.FunctionConfiguration
 		Architectures:    cfg.Architectures,
 		EphemeralStorage: &api.EphemeralStorage{Size: new(cfg.TmpMB)},
 		TracingConfig:    &api.TracingConfigResponse{Mode: new(cfg.TracingMode)},
-		// Off tells the truth: no snapshot is made of any version.
-		SnapStart: &api.SnapStartResponse{
-			ApplyOn:            new(cfg.SnapStart),
-			OptimizationStatus: new(api.SnapStartOptimizationStatusOff),
-		},
-		LoggingConfig: showLogging(cfg.Logging),
-		VpcConfig:     showVPC(cfg.VPC),
+		SnapStart:        showSnapStart(v),
+		LoggingConfig:    showLogging(cfg.Logging),
+		VpcConfig:        showVPC(cfg.VPC),
 	}
 	if cfg.Environment != nil {
 		out.Environment = &api.EnvironmentResponse{Variables: cfg.Environment}
@@ -115,4 +111,14 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// showSnapStart says On of a version whose init has been seen to come to where
+// it is resumed.
+func showSnapStart(v *function.Version) *api.SnapStartResponse {
+	status := api.SnapStartOptimizationStatusOff
+	if v.SnapStarts() && v.State == function.StateActive {
+		status = api.SnapStartOptimizationStatusOn
+	}
+	return &api.SnapStartResponse{ApplyOn: new(v.Config.SnapStart), OptimizationStatus: new(status)}
 }

@@ -244,7 +244,7 @@ func settingsMembers() []MemberCoverage {
 		refused("ImageConfig.Command", "there are no image functions"),
 		refused("ImageConfig.WorkingDirectory", "there are no image functions"),
 		honoured("EphemeralStorage.Size", "by the `native` sandbox as root ([security.md](security.md)); otherwise `/tmp` is not limited"),
-		echoed("SnapStart.ApplyOn", "no snapshot is made: OptimizationStatus is always `Off`"),
+		honoured("SnapStart.ApplyOn", "published versions: the init runs when they are published and again for each environment, and is resumed with its hooks; no memory image is kept"),
 		honoured("LoggingConfig.LogFormat", "by the runtimes, and by lamb: START, REPORT and the like are JSON then"),
 		honoured("LoggingConfig.ApplicationLogLevel", "by the runtimes, and by lamb for lines that are JSON objects with `level` and `timestamp`; refused with format Text"),
 		honoured("LoggingConfig.SystemLogLevel", "for the lines of the platform; refused with format Text"),

@@ -93,6 +93,12 @@ type Content struct {
 	Config Config
 }
 
+// SnapStarts tells whether the version's environments are resumed from where
+// their init ended: published versions are, of functions that ask for it.
+func (v *Version) SnapStarts() bool {
+	return v.Version != Latest && v.Config.SnapStart == "PublishedVersions"
+}
+
 // Runs returns the code and configuration that an invocation of v runs now.
 // Its Config.Kept is zero, so that two versions that run the same give equal
 // contents.

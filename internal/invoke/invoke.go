@@ -318,12 +318,27 @@ func (s *Service) apiError(err error, v *function.Version) error {
 		e.RetryAfterSeconds = strconv.Itoa(max(1, int(throttled.RetryAfter.Seconds())))
 		return e
 	}
+	if e := restoreError(err); e != nil {
+		return e
+	}
 	var already api.Error
 	if errors.As(err, &already) {
 		return err
 	}
 	s.cfg.Log.Error("invocation could not start", "function", v.Key.Name, "version", v.Version, "err", err)
 	return api.NewService("The execution environment could not be started.")
+}
+
+// restoreError is the API's error for an environment that could not be resumed,
+// or nil. What the hook said is its owner's, and in the log.
+func restoreError(err error) error {
+	switch {
+	case errors.Is(err, execenv.ErrRestoreHookTimeout):
+		return api.NewSnapStartTimeout("Lambda couldn't restore the snapshot within the timeout limit.")
+	case errors.Is(err, execenv.ErrRestoreHook):
+		return api.NewSnapStart("The afterRestore() runtime hook encountered an error.")
+	}
+	return nil
 }
 
 // checkPayload refuses an event that is not JSON.

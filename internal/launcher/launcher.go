@@ -82,6 +82,8 @@ func New(cfg Config) *Launcher {
 type environment struct {
 	*execenv.Environment
 	undo []func()
+	// resume is what it is resumed with after its init; nil if it is not.
+	resume *execenv.Credentials
 }
 
 // Close implements pool.Environment.
@@ -143,15 +145,20 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	if failure == nil {
 		boot = command(rt, run.Config, box.Paths(), task, opt)
 	}
+	kind, token := initialization(v), ""
+	if kind == execenv.SnapStart {
+		e.resume, token = &creds, newID()
+	}
 	stream := streamName(l.cfg.Clock.Now(), v, run.Config)
 	e.Environment = execenv.New(execenv.Config{
 		ID: id, Version: v, Sandbox: box, Bootstrap: boot,
 		Env: execenv.Variables(execenv.VariablesInput{
 			Version: v, Paths: box.Paths(), RuntimeAPI: box.Address(), LogStream: stream,
-			Language:       rt.Env(box.Paths()),
-			Credentials:    creds,
+			Language:    rt.Env(box.Paths()),
+			Credentials: creds, CredentialsToken: token, Initialization: kind,
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
+		Initialization: kind, Credentials: creds, CredentialsToken: token,
 		Extensions: extensions, LogStream: stream,
 		Logs:        l.cfg.Logs(v, stream),
 		Released:    func(*execenv.Environment) { released() },

@@ -71,6 +71,7 @@ type Server struct {
 	console        *console
 	logs           *logs.Store // nil: no lines are kept
 	control        *control.Control
+	launcher       *launcher.Launcher
 	pool           *pool.Pool
 	invoke         *invoke.Service
 	links          *auth.Links
@@ -228,7 +229,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 		Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: s.cfg.Interpreters,
 		SDKDir: s.cfg.SDKDir, Dir: filepath.Join(s.dir.Cache(), "runtimes"), Log: s.cfg.Log,
 	})
-	launch := launcher.New(launcher.Config{
+	s.launcher = launcher.New(launcher.Config{
 		Code: launcher.Unpacked(s.artifacts), Sandboxes: s.sandboxes, Keyring: s.keyring, Access: s.cfg.Access, Roles: s.cfg.Roles,
 		Runtimes:       s.runtimes,
 		InitLimit:      s.cfg.InitLimit,
@@ -238,7 +239,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 		Log: s.cfg.Log,
 	})
 	poolCfg := pool.Config{
-		Launch: launch.Launch, Limit: s.cfg.Concurrency, KeepAlive: s.cfg.KeepAlive,
+		Launch: s.launcher.Launch, Limit: s.cfg.Concurrency, KeepAlive: s.cfg.KeepAlive,
 		AvailableMemory: availableMemory, MemoryReserve: s.cfg.MemoryReserve, Log: s.cfg.Log,
 	}
 	if s.cfg.MemoryReserve < 0 {
@@ -327,6 +328,9 @@ func (s *Server) drain(ctx context.Context) error {
 func (s *Server) activate(ctx context.Context, v *function.Version) error {
 	if _, err := s.runtimes.Resolve(ctx, v.Config.Runtime); err != nil {
 		s.cfg.Log.Warn("function has no runtime here", "function", v.Key.Name, "err", err)
+	}
+	if v.SnapStarts() {
+		return s.snapshot(ctx, v)
 	}
 	return nil
 }
