@@ -7,15 +7,21 @@
 // An environment moves through these phases:
 //
 //	         New
-//	          │
-//	          ▼                    Invoke
-//	      Created ──Init──▶ Ready ────────▶ Invoking ──next──▶ Ready
-//	                │         ▲                │
-//	  failed, 10 s  │         │ init again,    │ timeout, exit
-//	                ▼         │ in the invoke  ▼
-//	            NeedsInit ────┴──◀───reset── Resetting
+//	          │                         (SnapStart)
+//	          │            ┌──Init──▶ RestoreReady ──Restore──▶ Restoring
+//	          ▼            │                                       │ next
+//	      Created ─────────┤             Invoke                    ▼
+//	                       └─Init─▶ Ready ────────▶ Invoking ──next──▶ Ready
+//	                  │              ▲                 │
+//	    failed, 10 s  │              │ init again,     │ timeout, exit, Reset
+//	                  ▼              │ in the invoke   ▼
+//	              NeedsInit ─────────┴──◀────reset── Resetting
 //
-//	Close leads to Closed from every phase.
+//	Shutdown and Close lead to Closed from every phase, a sandbox that is gone
+//	and a failed restore to Broken, from where only Closed can be reached.
+//	Reset leads from Ready and Invoking to NeedsInit. Reserve, in Ready and
+//	NeedsInit, keeps the environment for one invocation; Clear gives that up.
+//	Every other verb is refused with an IllegalMoveError.
 //
 // A failed init is not an error to the caller: the next invocation runs it
 // again inside its own timeout (AWS calls this suppressed init); only if that
