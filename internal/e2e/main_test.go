@@ -61,6 +61,7 @@ func readSources() error {
 type program struct {
 	pkg    string
 	ofLamb bool // as the world wants lamb
+	moved  bool // from aws-lambda-go to our package lambda, by its imports
 
 	once sync.Once
 	path string
@@ -71,10 +72,13 @@ var (
 	lambCommand    = program{pkg: "github.com/lambhq/lamb/cmd/lamb", ofLamb: true}
 	goFunction     = program{pkg: "./testdata/gofunc"}
 	rawFunction    = program{pkg: "./testdata/rawfunc"}
+	ownFunction    = program{pkg: "./testdata/ownfunc"}
+	moved          = program{pkg: "./testdata/gofunc", moved: true}
 	streamFunction = program{pkg: "./testdata/streamfunc"}
 	caller         = program{pkg: "./testdata/caller"}
 
 	agentExtension = program{pkg: "./testdata/agent"}
+	logshipper     = program{pkg: "../../examples/logshipper"}
 	scripted       = program{pkg: "./testdata/scripted"}
 )
 
@@ -89,6 +93,15 @@ func (p *program) build(t testing.TB) string {
 		args, cgo := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", p.path}, "0"
 		if p.ofLamb && here.race {
 			args, cgo = append(args, "-race"), "1"
+		}
+		if p.moved {
+			p.path += "-moved"
+			args[4] = p.path
+			var overlay string
+			if overlay, p.err = moveImports(p.pkg); p.err != nil {
+				return
+			}
+			args = append(args, "-overlay", overlay)
 		}
 		cmd := exec.Command("go", append(args, p.pkg)...)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)

@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+)
+
+// moveImports makes an overlay for the go command in which a program's import
+// of aws-lambda-go is one of our own packages: what its author would do.
+func moveImports(pkg string) (overlay string, err error) {
+	source, err := filepath.Abs(filepath.Join(pkg, "main.go"))
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return "", err
+	}
+	own := strings.NewReplacer(
+		`"github.com/aws/aws-lambda-go/lambda"`, `"github.com/lambhq/lamb/lambda"`,
+		`"github.com/aws/aws-lambda-go/lambdacontext"`, `"github.com/lambhq/lamb/lambda/lambdacontext"`,
+	).Replace(string(text))
+	into := filepath.Join(scratch, "moved.go")
+	if err := os.WriteFile(into, []byte(own), 0o600); err != nil {
+		return "", err
+	}
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {source: into}})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(scratch, "moved.json")
+	return overlay, os.WriteFile(overlay, list, 0o600)
+}
+
+// TestMovedFunction has a function that was written for aws-lambda-go, and the
+// same with its imports changed to ours, answer the same.
+func TestMovedFunction(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	for i, tt := range []struct{ handler, payload string }{
+		{"typed", `{"item":"ink","count":4}`},
+		{"typed", `{"item":5}`},
+		{"nothing", ``},
+		{"reader", `{"streamed": [1, 2,  3]}`},
+		{"echo", `{"größe":"\ud83d\udc11","n":1e400}`},
+		{"fail", `{}`},
+		{"panic", `{}`},
+		{"big", `6291556`},
+		{"big", `6291557`},
+	} {
+		t.Run(tt.handler+tt.payload, func(t *testing.T) {
+			t.Parallel()
+			ask := func(p *program, name string) answer {
+				name += fmt.Sprint("-", tt.handler, i)
+				l.create(t, fn{name: name, handler: tt.handler, code: p.zip(t), memory: 512})
+				return l.invoke(t, name, tt.payload)
+			}
+			theirs, ours := ask(&goFunction, "theirs"), ask(&moved, "ours")
+			if (theirs.FunctionError == nil) != (ours.FunctionError == nil) {
+				t.Fatalf("theirs: %s, ours: %s", theirs.Payload, ours.Payload)
+			}
+			if tt.handler == "panic" { // stacks name what is in them
+				a, b := theirs.failed(t), ours.failed(t)
+				if a.Type != b.Type || a.Message != b.Message || !strings.Contains(string(b.StackTrace), "gofunc/main.go") {
+					t.Errorf("theirs: %+v, ours: %+v", a, b)
+				}
+				return
+			}
+			if string(theirs.Payload) != string(ours.Payload) {
+				t.Errorf("theirs: %.300s, ours: %.300s", theirs.Payload, ours.Payload)
+			}
+		})
+	}
+	t.Run("goes on after too large a response", func(t *testing.T) {
+		t.Parallel()
+		l.create(t, fn{name: "ours-goes-on", handler: "big", code: moved.zip(t), memory: 512})
+		l.invoke(t, "ours-goes-on", `6291557`).failed(t)
+		if got := l.invoke(t, "ours-goes-on", `10`, withTail); strings.Contains(got.Log, "INIT") || got.succeeded(t) != `"xxxxxxxx"` {
+			t.Errorf("payload %s, log\n%s", got.Payload, got.Log)
+		}
+	})
+}
+
+// TestOwnFunction runs what only our package has.
+func TestOwnFunction(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	for i, tt := range []struct{ handler, payload, want, errorType, message string }{
+		{"typed", `{"a":1}`, `"map[a:1]"`, "", ""},
+		{"stream", `{}`, "piece 0\npiece 1\npiece 2\n", "", ""},
+		{"stream", `{"Fail":true}`, "", "errorString", "broken off"},
+		{"stream", `{"Panic":true}`, "", "string", "broken off"},
+		{"init", `{}`, "", "Function.NoTable", "no table"},
+		{"shape", `{}`, "", "errorString", "handler takes two arguments, but the first is not Context. got int"},
+		{"inside", `{}`, "true", "", ""},
+	} {
+		t.Run(tt.handler+tt.payload, func(t *testing.T) {
+			t.Parallel()
+			name := fmt.Sprint("own-", tt.handler, i)
+			l.create(t, fn{name: name, handler: tt.handler, code: ownFunction.zip(t)})
+			for range 2 { // cold, and warm or cold again
+				got := l.invoke(t, name, tt.payload, withTail)
+				if tt.errorType == "" {
+					if p := got.succeeded(t); p != tt.want {
+						t.Errorf("payload %q, want %q", p, tt.want)
+					}
+				} else if e := got.failed(t); e.Type != tt.errorType || e.Message != tt.message {
+					t.Errorf("error %s, want %s %q", got.Payload, tt.errorType, tt.message)
+				}
+				if tt.handler == "typed" {
+					hasLines(t, got.Log, "level=INFO message=typed n=1 requestId="+requestID(got.InvokeOutput)+"\n")
+				}
+			}
+		})
+	}
+}
+
+// TestOwnSIGTERM ends an environment whose function wants to know.
+func TestOwnSIGTERM(t *testing.T) {
+	t.Parallel()
+	l := startLamb(t)
+	l.create(t, fn{name: "sigterm", handler: "sigterm", code: ownFunction.zip(t)})
+	l.invoke(t, "sigterm", `{}`).succeeded(t)
+	name := "sigterm"
+	if _, err := l.client().DeleteFunction(t.Context(), &lambda.DeleteFunctionInput{FunctionName: &name}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if line := l.stdout.line("the callback has run", ctx.Done()); !strings.Contains(line, "the callback has run") {
+		t.Errorf("the callback's line is %q", line)
+	}
+}
+
+// TestLogshipper has the example extension write a function's log to a file,
+// which the function reads.
+func TestLogshipper(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	program, err := os.ReadFile(logshipper.build(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := l.publishLayer(t, "logshipper", zipOf(t, file{"extensions/logshipper", 0o755, string(program)}))
+	l.create(t, fn{name: "shipped", handler: "shipped", code: ownFunction.zip(t), layers: []string{layer}})
+	first := l.invoke(t, "shipped", `"the first line"`)
+	first.succeeded(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var text string
+	for !strings.Contains(text, "the first line") && ctx.Err() == nil {
+		l.invoke(t, "shipped", `"another"`).into(t, &text) // and its invocation gives telemetry time
+	}
+	line, _, _ := strings.Cut(text, "\n")
+	var got struct{ Time, RequestID, Message string }
+	if err := json.Unmarshal([]byte(line), &got); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	if got.RequestID != requestID(first.InvokeOutput) || strings.TrimSpace(got.Message) != "the first line" || got.Time == "" {
+		t.Errorf("shipped %+v", got)
+	}
+}

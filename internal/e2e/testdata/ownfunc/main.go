@@ -1,0 +1,82 @@
+// Command ownfunc is a function on package lambda with what aws-lambda-go does
+// not have; the function's handler setting chooses.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/lambhq/lamb/extension"
+	"github.com/lambhq/lamb/lambda"
+	"github.com/lambhq/lamb/lambda/lambdacontext"
+)
+
+func main() {
+	switch handler := os.Getenv("_HANDLER"); handler {
+	case "typed":
+		lambda.StartTyped(func(ctx context.Context, in map[string]int) (string, error) {
+			lambdacontext.NewLogger().InfoContext(ctx, "typed", "n", len(in))
+			return fmt.Sprint(in), nil
+		})
+	case "stream":
+		lambda.Start(stream)
+	case "init":
+		lambda.Start(func() {}, lambda.WithInit(func(context.Context) error {
+			return lambda.Error{Message: "no table", Type: "Function.NoTable"}
+		}))
+	case "shape":
+		lambda.Start(func(int, int) {})
+	case "inside":
+		lambda.Start(inside())
+	case "sigterm":
+		lambda.Start(func() {}, lambda.WithEnableSIGTERM(func() { fmt.Println("the callback has run") }))
+	case "shipped":
+		lambda.Start(shipped)
+	default:
+		log.Fatalf("no handler %q", handler)
+	}
+}
+
+// stream answers in pieces, and breaks off where it is told to.
+func stream(_ context.Context, event struct{ Fail, Panic bool }, w *lambda.ResponseStream) error {
+	for i := range 3 {
+		if _, err := fmt.Fprintf(w, "piece %d\n", i); err != nil {
+			return err
+		}
+	}
+	switch {
+	case event.Fail:
+		return errors.New("broken off")
+	case event.Panic:
+		panic("broken off")
+	}
+	return nil
+}
+
+// inside is a handler with an internal extension beside it, which it waits for.
+func inside() (any, lambda.Option) {
+	seen := make(chan string, 1)
+	x := &extension.Extension{Name: "inside", Internal: true, Invoke: func(_ context.Context, e *extension.InvokeEvent) error {
+		seen <- e.RequestID
+		return nil
+	}}
+	handler := func(ctx context.Context) (bool, error) {
+		lc, _ := lambdacontext.FromContext(ctx)
+		return <-seen == lc.AwsRequestID, nil
+	}
+	return handler, lambda.WithInit(func(ctx context.Context) error {
+		_, err := x.Go(ctx)
+		return err
+	})
+}
+
+// shipped logs a line and answers with what the log shipper has written so far.
+func shipped(line string) (string, error) {
+	fmt.Println(line)
+	text, err := os.ReadFile(filepath.Join(os.TempDir(), "function.log"))
+	return string(text), err
+}
