@@ -313,3 +313,49 @@ func TestURLStream(t *testing.T) {
 		t.Errorf("failed: %d %s", got.StatusCode, got.text)
 	}
 }
+
+// TestNodeStream: awslambda.streamifyResponse and HttpResponseStream.from, by
+// the API and by a URL.
+func TestNodeStream(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	needInside(t, "node")
+	l.create(t, fn{name: "node-stream", runtime: "nodejs20.x", handler: "index.handler", timeout: 5, code: zipOf(t, file{"index.mjs", 0o644, `
+export const handler = awslambda.streamifyResponse(async (event, responseStream, context) => {
+  if (event.rawPath) {
+    responseStream = awslambda.HttpResponseStream.from(responseStream, {
+      statusCode: 418, headers: { 'Content-Type': 'text/event-stream', 'X-Path': event.rawPath }, cookies: ['a=b'],
+    });
+  }
+  responseStream.write('data: one\n\n');
+  if (event.fail || event.rawPath === '/fail') throw new TypeError('in the middle');
+  responseStream.end('data: two\n\n');
+});
+`})})
+	const both = "data: one\n\ndata: two\n\n"
+	_, stream := l.beginStream(t, "node-stream", []byte("{}"))
+	if got := readStream(t, stream); got.text() != both || got.complete.ErrorCode != nil {
+		t.Errorf("by the API %+v", got)
+	}
+	_, stream = l.beginStream(t, "node-stream", []byte(`{"fail":true}`))
+	got := readStream(t, stream)
+	if details := aws.ToString(got.complete.ErrorDetails); got.text() != "data: one\n\n" || aws.ToString(got.complete.ErrorCode) != "TypeError" || !strings.Contains(details, `"errorMessage":"in the middle"`) {
+		t.Errorf("failed by the API: %q, %s", got.text(), details)
+	}
+	home := l.urlOf(t, "node-stream", func(in *lambda.CreateFunctionUrlConfigInput) { in.InvokeMode = types.InvokeModeResponseStream })
+	if got := l.ask(t, "GET", home+"tea", ""); got.StatusCode != 418 || got.text != both || got.Header.Get("X-Path") != "/tea" || got.Header.Get("Set-Cookie") != "a=b" {
+		t.Errorf("by the URL: %d %q %v", got.StatusCode, got.text, got.Header)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", home+"fail", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := l.web(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); resp.StatusCode != 418 || string(b) != "data: one\n\n" || err == nil {
+		t.Errorf("failed by the URL: %d %q, %v: want the connection cut", resp.StatusCode, b, err)
+	}
+}

@@ -31,9 +31,10 @@ type event struct {
 
 // post is what a runtime program posted.
 type post struct {
-	path   string // below /2018-06-01/runtime/
-	header http.Header
-	body   string
+	path    string // below /2018-06-01/runtime/
+	header  http.Header
+	body    string
+	trailer http.Header
 }
 
 func (p post) errorType() string { return p.header.Get("Lambda-Runtime-Function-Error-Type") }
@@ -71,7 +72,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	p := post{path, r.Header.Clone(), string(body)}
+	p := post{path, r.Header.Clone(), string(body), r.Trailer.Clone()}
 	a.mu.Lock()
 	a.posts = append(a.posts, p)
 	a.mu.Unlock()

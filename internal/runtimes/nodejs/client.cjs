@@ -44,6 +44,41 @@ class Client {
     });
   }
 
+  // stream begins a post whose body comes in pieces, and calls back with (error,
+  // status) like post: before the end when the API refuses it.
+  stream(path, headers, done) {
+    let head = `POST ${PREFIX}${path}${this._common}`;
+    for (const name of Object.keys(headers)) head += `${name}: ${headers[name]}\r\n`;
+    head += 'Transfer-Encoding: chunked\r\n\r\n';
+    let ended = false;
+    let open = true;
+    this._exchange(head, EMPTY, (error, status) => {
+      open = false;
+      if (!ended) this._drop(); // the API would take what follows for the body's rest
+      done(error, status);
+    });
+    this._pending.again = null; // the body cannot be sent twice
+    const socket = this._socket;
+    return {
+      write(chunk, written) {
+        if (!open || chunk.length === 0) { process.nextTick(written); return; }
+        socket.cork();
+        socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+        socket.write(chunk);
+        socket.write('\r\n', 'latin1', () => written()); // a failure is the exchange's
+        socket.uncork();
+      },
+      end(trailers) {
+        if (ended) return;
+        ended = true;
+        if (!open) return;
+        let tail = '0\r\n';
+        for (const name of Object.keys(trailers)) tail += `${name}: ${trailers[name]}\r\n`;
+        socket.write(`${tail}\r\n`, 'latin1');
+      },
+    };
+  }
+
   // afterPending calls back when the exchange under way has ended.
   afterPending(done) {
     if (!this._pending) { done(); return; }

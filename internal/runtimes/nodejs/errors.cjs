@@ -102,4 +102,14 @@ function report(error) {
   return { body: Buffer.from(JSON.stringify(document)), headers };
 }
 
-module.exports = { fault, isError, payload, expand, describe, report, stackLines, type, text };
+// trailers are the error as the end of a response that has begun.
+function trailers(error) {
+  const document = payload(error);
+  const type = /^[\x21-\x7e]+$/.test(document.errorType) ? document.errorType : 'Error';
+  return {
+    'Lambda-Runtime-Function-Error-Type': type,
+    'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(document)).toString('base64'),
+  };
+}
+
+module.exports = { trailers, fault, isError, payload, expand, describe, report, stackLines, type, text };

@@ -12,6 +12,7 @@ const errors = require('./errors.cjs');
 const logs = require('./logs.cjs');
 const handlers = require('./handler.cjs');
 const { invocationContext } = require('./context.cjs');
+const streaming = require('./streaming.cjs');
 
 const EXIT_REJECTION = 128;
 const EXIT_EXCEPTION = 129;
@@ -50,7 +51,7 @@ class Runtime {
     process.chdir(taskRoot);
     try {
       const handler = await handlers.load(taskRoot, process.env._HANDLER || '');
-      if (!this.callbacks && handler.length >= 3) throw errors.fault('Runtime.CallbackHandlerDeprecated', CALLBACK_REMOVED);
+      if (!this.callbacks && handler.length >= 3 && !streaming.isStreaming(handler)) throw errors.fault('Runtime.CallbackHandlerDeprecated', CALLBACK_REMOVED);
       this.handler = handler;
     } catch (error) {
       this.fail(this.callbacks ? 'Uncaught Exception' : 'Init Error', error, EXIT_EXCEPTION);
@@ -87,8 +88,53 @@ class Runtime {
       this.answerError(invocation, error);
       return;
     }
-    if (this.callbacks) this.withCallback(invocation, event, context);
+    if (streaming.isStreaming(this.handler)) this.withStream(invocation, event, context);
+    else if (this.callbacks) this.withCallback(invocation, event, context);
     else this.withPromise(invocation, event, context);
+  }
+
+  // withStream lets the handler write its response. The invocation is over when
+  // both have ended.
+  withStream(invocation, event, context) {
+    let running = true;
+    let posting = true;
+    const next = () => { if (!running && !posting && !this.failing) this.next(); };
+    const stream = new streaming.ResponseStream(this.handler, (contentType) => {
+      this.posting = true;
+      const headers = {
+        'Content-Type': contentType,
+        'Lambda-Runtime-Function-Response-Mode': 'streaming',
+        Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
+      };
+      return this.client.stream(`invocation/${invocation.id}/response`, headers, (error, status) => {
+        this.posting = false;
+        if (!this.failing && (error || status >= 500)) process.exit(1);
+        if (this.invocation === invocation) this.invocation = null;
+        posting = false;
+        next();
+      });
+    });
+    invocation.stream = stream;
+    const fail = (error) => {
+      running = false;
+      if (!stream.hasBegun()) {
+        this.answerError(invocation, error);
+      } else {
+        logs.error('Invoke Error', error);
+        stream.fail(errors.trailers(error));
+        next();
+      }
+    };
+    const handler = this.handler;
+    let result;
+    try {
+      result = handler(event, stream, context);
+      if (!result || typeof result.then !== 'function') throw new Error('Streaming does not support non-async handlers.');
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    result.then(() => { running = false; next(); }, fail);
   }
 
   withPromise(invocation, event, context) {
@@ -147,7 +193,7 @@ class Runtime {
       return;
     }
     if (invocation.waiting) invocation.waiting();
-    else if (this.callbacks) this.answer(invocation, null);
+    else if (this.callbacks && !invocation.stream) this.answer(invocation, null);
     else this.answerError(invocation, errors.fault('Runtime.NodeJsExit', NEVER_SETTLED));
   }
 
@@ -190,7 +236,11 @@ class Runtime {
     this.failing = true;
     const exit = () => process.exit(code);
     const { body, headers } = errors.report(error);
-    if (this.invocation) {
+    const stream = this.invocation && this.invocation.stream;
+    if (stream && stream.hasBegun()) {
+      stream.fail(errors.trailers(error));
+      this.client.afterPending(exit);
+    } else if (this.invocation) {
       this.client.post(`invocation/${this.invocation.id}/error`, body, headers, exit);
     } else if (!this.handler) {
       delete headers['Lambda-Runtime-Function-XRay-Error-Cause'];
@@ -205,6 +255,7 @@ class Runtime {
 
 function run() {
   logs.install();
+  streaming.install();
   new Runtime().start();
 }
 
