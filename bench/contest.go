@@ -15,6 +15,8 @@ type contest struct {
 	// held to a figure only.
 	floor, lamb contender
 	rows        []row
+	// most is in how many rounds it takes part, if not in all: it takes long.
+	most int
 	// pairs is how often both run in a round; 1 when zero.
 	pairs int
 }
@@ -92,11 +94,15 @@ func play(ctx context.Context, contests []contest, rounds int, progress io.Write
 		all[i] = samples{floor: make([][]float64, len(c.rows)), lamb: make([][]float64, len(c.rows))}
 	}
 	for round := range rounds + 1 {
+		if round > 0 {
+			fmt.Fprintf(progress, "round %d of %d\n", round, rounds)
+		}
 		for i, c := range contests {
+			if c.most > 0 && round > c.most {
+				continue
+			}
 			if round == 0 {
 				fmt.Fprintf(progress, "warming up: %s\n", c.name)
-			} else if i == 0 {
-				fmt.Fprintf(progress, "round %d of %d\n", round, rounds)
 			}
 			floor, lamb, err := c.round(ctx, round%2 == 0)
 			if err != nil {

@@ -36,7 +36,7 @@ func (b *bench) manyIdle(ctx context.Context) (contest, error) {
 	if strings.Contains(l.where, "cgroup v") && strings.Contains(l.where, "private network") {
 		most.limit = 2.5
 	}
-	return contest{floor: bare, lamb: b.manyEnvironments(l, s.name, n), rows: []row{
+	return contest{floor: bare, lamb: b.manyEnvironments(l, s.name, n), most: 3, rows: []row{
 		{what: fmt.Sprintf("%d idle environments, created", n), floor: fmt.Sprintf("%d × %s", n, execName), unit: "ms", target: most},
 		{what: "… memory of each", floor: "the program's own", unit: "MB", target: target{extraMax, 1.2}},
 	}}, nil
