@@ -28,7 +28,11 @@ func (b *bench) manyIdle(ctx context.Context) (contest, error) {
 	if err := l.create(ctx, s); err != nil {
 		return contest{}, err
 	}
-	bare, err := b.manyPlain(b.rawCommand(), n)
+	plain := b.rawCommand()
+	for name, value := range quiet { // as the function has it
+		plain.env = append(plain.env, name+"="+value)
+	}
+	bare, err := b.manyPlain(plain, n)
 	if err != nil {
 		return contest{}, err
 	}
