@@ -1,6 +1,7 @@
 package execenv
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -29,6 +30,9 @@ type Config struct {
 	// replaces them.
 	Credentials      Credentials
 	CredentialsToken string
+	// Refresh gives the credentials as they are when the endpoint is asked, if
+	// others than lamb make them; nil keeps those that there are.
+	Refresh func(ctx context.Context) (Credentials, error)
 	// Extensions are the names of the files in /opt/extensions: all are started
 	// before the runtime. Ten can be used; more fail the init.
 	Extensions []string
@@ -37,6 +41,9 @@ type Config struct {
 	LogStream string
 	// Events is told what subscribers of telemetry are told, if it is not nil.
 	Events Events
+	// Totals counts invocations, together with those of other environments; may
+	// be nil.
+	Totals *Totals
 	// Logs takes the log lines; nil discards them.
 	Logs Logs
 	// Released is called, without locks held, whenever the environment can take

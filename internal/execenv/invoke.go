@@ -202,6 +202,7 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 	e.mu.Unlock()
 
 	ev := e.reportEvent(inv, at, r)
+	e.cfg.Totals.add(inv, &ev)
 	if !reported {
 		e.tell.Report(at, ev)
 	}

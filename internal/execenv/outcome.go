@@ -10,6 +10,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/trace"
 )
 
 // Unhandled is the value of X-Amz-Function-Error for every failure of a
@@ -28,6 +29,10 @@ type Outcome struct {
 	// ErrorType is the sanitised type for logs and metrics
 	// ("Runtime.ExitError"); empty on success.
 	ErrorType string
+
+	// Cause is what the runtime told X-Ray of a failure: JSON, cropped as AWS
+	// does; nil when there is none.
+	Cause []byte
 
 	code   string  // see Code; ErrorType when empty
 	pooled *[]byte // Payload's buffer, if it is to go back
@@ -159,11 +164,17 @@ const (
 // reportedError is the outcome of a runtime's POST …/error.
 func reportedError(h envapi.Header, body []byte) Outcome {
 	o := Outcome{FunctionError: Unhandled, ErrorType: sanitizeErrorType(h.ErrorType), ContentType: h.ContentType, code: Unhandled}
+	// A cause that is not one is none.
+	o.Cause, _ = trace.ErrorCause([]byte(h.XRayErrorCause))
 	switch {
 	case len(body) == 0:
 		o.Payload, o.ContentType = unknownError(h.ErrorType), jsonContentType
 	case h.ContentType == causeContentType:
-		o.Payload, o.ContentType = withoutCause(body)
+		var cause []byte
+		o.Payload, o.ContentType, cause = withoutCause(body)
+		if cause != nil {
+			o.Cause, _ = trace.ErrorCause(cause)
+		}
 	default:
 		o.Payload = bytes.Clone(body)
 	}
@@ -191,19 +202,22 @@ func unknownError(errType string) []byte {
 }
 
 // withoutCause reduces a body of causeContentType to what the caller may see.
-func withoutCause(body []byte) (visible []byte, contentType string) {
+func withoutCause(body []byte) (visible []byte, contentType string, cause []byte) {
 	var members struct {
 		ErrorMessage json.RawMessage `json:"errorMessage,omitempty"`
 		ErrorType    json.RawMessage `json:"errorType,omitempty"`
 		StackTrace   json.RawMessage `json:"stackTrace,omitempty"`
 	}
+	var hidden struct {
+		ErrorCause json.RawMessage `json:"errorCause"`
+	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
-	if json.Unmarshal(body, &members) != nil || enc.Encode(members) != nil {
-		return []byte(`"Invalid error body"`), octetContentType
+	if json.Unmarshal(body, &members) != nil || json.Unmarshal(body, &hidden) != nil || enc.Encode(members) != nil {
+		return []byte(`"Invalid error body"`), octetContentType, nil
 	}
-	return bytes.TrimRight(out.Bytes(), "\n"), jsonContentType
+	return bytes.TrimRight(out.Bytes(), "\n"), jsonContentType, hidden.ErrorCause
 }
 
 // trailerError is the outcome of a response whose trailers say that the

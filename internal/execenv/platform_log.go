@@ -211,7 +211,7 @@ func (b *logbook) platformLocked(line []byte) {
 	b.lineLocked(line)
 }
 
-// appendReport appends the REPORT line without its newline.
+// appendReport appends the REPORT event without its last newline.
 func appendReport(line []byte, r *telemetry.Report) []byte {
 	m := &r.Metrics
 	line = append(line, "REPORT RequestId: "...)
@@ -240,7 +240,7 @@ func appendReport(line []byte, r *telemetry.Report) []byte {
 	if r.Status != telemetry.StatusSuccess {
 		line = append(line, statusText(r.Status, r.ErrorType)...)
 	}
-	return line
+	return appendXRay(line, r.Tracing.Value)
 }
 
 // appendMs appends milliseconds with two decimals.

@@ -12,6 +12,7 @@ type Record struct {
 	RequestID, TenantID string
 	Status              telemetry.Status
 	ErrorType           string // empty on success
+	ErrorCause          []byte // see Outcome.Cause
 
 	// Received is when the caller's request had come, RequestRead how long its
 	// body took, as Terms had them; Received is Started where there were none.
@@ -97,7 +98,7 @@ type throttler interface{ Throttled() time.Duration }
 func (inv *Invocation) Record() Record {
 	r := Record{
 		RequestID: inv.Event.RequestID, TenantID: inv.Event.TenantID,
-		Status: inv.ended.status, ErrorType: inv.ended.errType,
+		Status: inv.ended.status, ErrorType: inv.ended.errType, ErrorCause: inv.outcome.Cause,
 		Received: inv.started, RequestBytes: inv.size,
 		Started: inv.started, Finished: inv.started.Add(inv.ended.duration + inv.resetTook),
 		Duration: inv.ended.duration, InitDuration: inv.ended.initDuration,

@@ -217,10 +217,27 @@ func (e *Environment) Credentials(token string) ([]byte, bool) {
 	if token == "" || token != e.cfg.CredentialsToken {
 		return nil, false
 	}
+	e.refreshCredentials()
 	e.mu.Lock()
 	c := e.credentials
 	e.mu.Unlock()
 	return c.json(e.cfg.Clock.Now()), true
+}
+
+// refreshCredentials asks whoever makes the credentials for those of now. What
+// cannot be had leaves the old ones.
+func (e *Environment) refreshCredentials() {
+	if e.cfg.Refresh == nil {
+		return
+	}
+	c, err := e.cfg.Refresh(e.ctx)
+	if err != nil {
+		e.cfg.Log.Warn("credentials could not be renewed", "err", err)
+		return
+	}
+	e.mu.Lock()
+	e.credentials = c
+	e.mu.Unlock()
 }
 
 func (e *Environment) tellRestoreStart(at time.Time) {

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/execenv"
@@ -10,27 +11,30 @@ import (
 
 // credentials are those of an environment, lent to e: its role's, if they have
 // a source, else minted ones. What they may do at lamb's own API is the same.
-func (l *Launcher) credentials(ctx context.Context, id string, v *function.Version, e *environment) (execenv.Credentials, error) {
+// refresh gives a source's as they are when it is called; it is nil for minted
+// ones, which last.
+func (l *Launcher) credentials(ctx context.Context, id string, v *function.Version, e *environment) (c execenv.Credentials, refresh func(context.Context) (execenv.Credentials, error), err error) {
 	owner := auth.Owner{
 		Environment: id, Partition: v.Key.Partition, Account: v.Key.Account,
 		Region: v.Key.Region, Name: v.Key.Name, Access: l.cfg.Access,
 	}
-	given, ok, err := l.cfg.Roles.Get(ctx, v.Runs().Config.Role)
-	if err != nil {
-		return execenv.Credentials{}, err
+	role := v.Runs().Config.Role
+	refresh = func(ctx context.Context) (execenv.Credentials, error) {
+		c, ok, err := l.cfg.Roles.Get(ctx, role)
+		if err != nil || !ok {
+			return execenv.Credentials{}, err
+		}
+		l.cfg.Keyring.Adopt(auth.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, owner)
+		return execenv.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken, Expires: c.Expires}, nil
 	}
-	if !ok {
-		c := l.cfg.Keyring.Mint(owner)
-		e.undo = append(e.undo, func() { l.cfg.Keyring.Revoke(c.AccessKeyID) })
-		return forFunction(c), nil
+	if c, err = refresh(ctx); err != nil {
+		return c, nil, fmt.Errorf("role %s: %w", role, err)
 	}
-	c := auth.Credentials{AccessKeyID: given.AccessKeyID, SecretAccessKey: given.SecretAccessKey, SessionToken: given.SessionToken}
-	l.cfg.Keyring.Adopt(c, owner)
+	if c.AccessKeyID == "" { // the role has no source
+		m := l.cfg.Keyring.Mint(owner)
+		e.undo = append(e.undo, func() { l.cfg.Keyring.Revoke(m.AccessKeyID) })
+		return execenv.Credentials{AccessKeyID: m.AccessKeyID, SecretAccessKey: m.SecretAccessKey, SessionToken: m.SessionToken}, nil, nil
+	}
 	e.undo = append(e.undo, func() { l.cfg.Keyring.Release(id) })
-	return forFunction(c), nil
-}
-
-// forFunction is credentials as an environment has them.
-func forFunction(c auth.Credentials) execenv.Credentials {
-	return execenv.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+	return c, refresh, nil
 }

@@ -54,7 +54,8 @@ type Config struct {
 	// LambdaEndpoint is where functions reach the Lambda API, OtherEndpoint
 	// where the other AWS services are.
 	LambdaEndpoint, OtherEndpoint string
-	// FreezeAfter and NoCPULimits: see execenv.Config.
+	// FreezeAfter, NoCPULimits and Totals: see execenv.Config.
+	Totals      *execenv.Totals
 	FreezeAfter time.Duration
 	NoCPULimits bool
 	Clock       clock.Clock
@@ -129,7 +130,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		return err
 	}
 	id := newID()
-	creds, err := l.credentials(ctx, id, v, e)
+	creds, refresh, err := l.credentials(ctx, id, v, e)
 	if err != nil {
 		return err
 	}
@@ -158,9 +159,10 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 			Credentials: creds, CredentialsToken: token, Initialization: kind,
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
-		Initialization: kind, Credentials: creds, CredentialsToken: token,
+		Initialization: kind, Credentials: creds, CredentialsToken: token, Refresh: refresh,
 		Extensions: extensions, LogStream: stream,
 		Logs:        l.cfg.Logs(v, stream),
+		Totals:      l.cfg.Totals,
 		Released:    func(*execenv.Environment) { released() },
 		Buffers:     l.buffers,
 		FreezeAfter: l.cfg.FreezeAfter, NoCPULimits: l.cfg.NoCPULimits,

@@ -2,9 +2,11 @@ package server
 
 import (
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/invoke"
 	"github.com/lambhq/lamb/internal/logs"
 	"github.com/lambhq/lamb/internal/pool"
@@ -30,6 +32,8 @@ var results = []string{"success", "error", "throttle", "fault"}
 // for.
 type metricSources struct {
 	Pool func() pool.Stats
+	// Totals are those of all environments.
+	Totals *execenv.Totals
 	// AvailableMemory is the host's, in bytes; it may fail where that is not
 	// known.
 	AvailableMemory func() (int64, error)
@@ -69,6 +73,10 @@ func newMetrics(r prometheus.Registerer, from metricSources) *metrics {
 		m.byResult[result] = invocations.WithLabelValues(result)
 	}
 	r.MustRegister(invocations, m.duration, m.init, m.responseBytes, newEnvironmentMetrics(from))
+	r.MustRegister(
+		seconds("lamb_extension_overhead_seconds_total", "Time for which extensions were at work after the runtime had done with an invocation.", from.Totals.ExtensionOverhead),
+		seconds("lamb_response_latency_seconds_total", "Time from the start of invocations in their environment to the first byte of their responses.", from.Totals.ResponseLatency),
+	)
 	if from.ReadyShells != nil {
 		r.MustRegister(gauge("lamb_shells_ready", "Native sandboxes prepared ahead that wait for a function.", func() float64 { return float64(from.ReadyShells()) }))
 	}
@@ -85,6 +93,10 @@ func newMetrics(r prometheus.Registerer, from metricSources) *metrics {
 
 func gauge(name, help string, f func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+}
+
+func seconds(name, help string, f func() time.Duration) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return f().Seconds() })
 }
 
 func (m *metrics) observe(o invoke.Observation) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/control"
+	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/gateway"
 	"github.com/lambhq/lamb/internal/invoke"
 	"github.com/lambhq/lamb/internal/logs"
@@ -28,6 +29,7 @@ import (
 func TestMetricsDocument(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := newMetrics(r, metricSources{
+		Totals:          &execenv.Totals{},
 		Pool:            func() pool.Stats { return pool.Stats{} },
 		AvailableMemory: func() (int64, error) { return 1, nil },
 		ReadyShells:     func() int { return 1 },
@@ -114,6 +116,7 @@ func series(t *testing.T, r *prometheus.Registry) map[string]float64 {
 func TestObserve(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := newMetrics(r, metricSources{
+		Totals: &execenv.Totals{},
 		Pool: func() pool.Stats {
 			return pool.Stats{Starting: 1, Busy: 2, Idle: 3, Started: 9, MemoryMB: 640, Frozen: 2, MemoryUsedBytes: 99}
 		},
@@ -140,6 +143,7 @@ func TestObserve(t *testing.T) {
 		"lamb_function_invocations_total g success": 1, "lamb_function_invocations_total g error": 2,
 		"lamb_function_invocations_total g throttle": 1, "lamb_function_invocations_total g fault": 0,
 		"lamb_function_duration_seconds_total f": 3, "lamb_function_duration_seconds_total g": 3,
+		"lamb_extension_overhead_seconds_total": 0, "lamb_response_latency_seconds_total": 0,
 		"lamb_environments_starting": 1, "lamb_environments_busy": 2, "lamb_environments_idle": 3,
 		"lamb_environments_started_total": 9, "lamb_environments_memory_bytes": 640 << 20, "lamb_environments_frozen": 2,
 		"lamb_environments_memory_used_bytes": 99, "lamb_memory_reserve_bytes": 77,

@@ -76,6 +76,7 @@ type Server struct {
 	invoke         *invoke.Service
 	links          *auth.Links
 	keyring        *auth.Keyring
+	totals         execenv.Totals
 	registry       *prometheus.Registry
 
 	// undo closes what has been opened, in reverse order; the context ends
@@ -235,7 +236,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 		InitLimit:      s.cfg.InitLimit,
 		Logs:           s.functionLogs,
 		LambdaEndpoint: s.functionsURL(), OtherEndpoint: s.otherEndpoint(),
-		FreezeAfter: s.freezeAfter(), NoCPULimits: s.cfg.NoCPULimits,
+		FreezeAfter: s.freezeAfter(), NoCPULimits: s.cfg.NoCPULimits, Totals: &s.totals,
 		Log: s.cfg.Log,
 	})
 	poolCfg := pool.Config{
@@ -264,7 +265,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 
 // metrics registers what is told of invocations and environments.
 func (s *Server) metrics() *metrics {
-	from := metricSources{Pool: s.pool.Stats, AvailableMemory: availableMemory, ReservedMemory: s.cfg.MemoryReserve}
+	from := metricSources{Pool: s.pool.Stats, Totals: &s.totals, AvailableMemory: availableMemory, ReservedMemory: s.cfg.MemoryReserve}
 	if native, ok := s.sandboxes.(interface{ Ready() int }); ok {
 		from.ReadyShells = native.Ready
 	}
