@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -76,7 +75,7 @@ func filesIn(dir string) ([]string, error) {
 	return names, nil
 }
 
-var packageMain = regexp.MustCompile(`(?m)^package main\b`)
+var packageMain = pattern(`(?m)^package main\b`)
 
 // isProgram reports whether Go files are of a package main.
 func isProgram(dir string, names []string) bool {
@@ -85,7 +84,7 @@ func isProgram(dir string, names []string) bool {
 			return false
 		}
 		b, err := os.ReadFile(filepath.Join(dir, n))
-		return err == nil && packageMain.Match(b)
+		return err == nil && packageMain().Match(b)
 	})
 }
 
@@ -123,7 +122,7 @@ func (p *Project) detectNode(names []string) error {
 // pythonFiles are where a handler usually is.
 var pythonFiles = []string{"lambda_function.py", "app.py", "main.py", "handler.py", "function.py", "index.py"}
 
-var pythonHandler = regexp.MustCompile(`(?m)^(?:async[ \t]+)?(?:def[ \t]+(lambda_handler|handler)[ \t]*\(|(lambda_handler|handler)[ \t]*=)`)
+var pythonHandler = pattern(`(?m)^(?:async[ \t]+)?(?:def[ \t]+(lambda_handler|handler)[ \t]*\(|(lambda_handler|handler)[ \t]*=)`)
 
 func (p *Project) detectPython(names []string) error {
 	p.Language, p.Runtime = Python, defaultPython
@@ -150,7 +149,7 @@ func pythonHandlerIn(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if m := pythonHandler.FindSubmatch(b); m != nil {
+	if m := pythonHandler().FindSubmatch(b); m != nil {
 		return string(m[1]) + string(m[2]), nil
 	}
 	return "", nil
@@ -214,7 +213,7 @@ func (p *Project) detectZip() error {
 		if err != nil {
 			continue
 		}
-		if m := pythonHandler.FindSubmatch(b); m != nil {
+		if m := pythonHandler().FindSubmatch(b); m != nil {
 			p.Runtime, p.Handler = defaultPython, strings.TrimSuffix(n, ".py")+"."+string(bytes.Join(m[1:], nil))
 			return nil
 		}

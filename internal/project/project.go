@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/lambhq/lamb/internal/function"
 )
@@ -99,7 +100,13 @@ func hostArchitecture() string {
 	return X86
 }
 
-var notInNames = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+// pattern compiles an expression when it is first asked for: commands that need
+// none must not wait for it.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+var notInNames = pattern(`[^A-Za-z0-9_-]+`)
 
 // nameOf makes a function's name of a path.
 func nameOf(path string, file bool) string {
@@ -110,7 +117,7 @@ func nameOf(path string, file bool) string {
 		}
 		base = strings.TrimSuffix(base, filepath.Ext(base))
 	}
-	name := strings.Trim(notInNames.ReplaceAllString(base, "-"), "-")
+	name := strings.Trim(notInNames().ReplaceAllString(base, "-"), "-")
 	if name == "" {
 		return "function"
 	}

@@ -86,7 +86,7 @@ func inBin(lang *language, dir string) []candidate {
 	}
 	var found []candidate
 	for _, e := range entries {
-		m := lang.fileNames.FindStringSubmatch(e.Name())
+		m := lang.fileNames().FindStringSubmatch(e.Name())
 		if m == nil {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // identifier is a parsed runtime identifier. lang is nil for provided.*.
@@ -30,7 +31,7 @@ type language struct {
 	install  func(series int) string
 	// fileNames matches interpreters in a bin folder; a first group with
 	// digits is the series.
-	fileNames *regexp.Regexp
+	fileNames func() *regexp.Regexp
 	// question makes the interpreter print what parse reads.
 	question []string
 	managers func(home string, getenv func(string) string) []string
@@ -46,7 +47,7 @@ var python = &language{
 	series:    func(v version) int { return v.minor },
 	describe:  func(s int) string { return fmt.Sprintf("Python 3.%d", s) },
 	install:   func(s int) string { return fmt.Sprintf("pyenv install 3.%d", s) },
-	fileNames: regexp.MustCompile(`^python(?:3(?:\.(\d{1,3}))?)?$`),
+	fileNames: pattern(`^python(?:3(?:\.(\d{1,3}))?)?$`),
 	// -I keeps the asker's environment and folder out of the answer. A virtual
 	// environment's interpreter names the one it was made from.
 	question: []string{"-I", "-c", "import sys\n" +
@@ -64,26 +65,32 @@ var nodejs = &language{
 	series:    func(v version) int { return v.major },
 	describe:  func(s int) string { return fmt.Sprintf("Node.js %d", s) },
 	install:   func(s int) string { return fmt.Sprintf("nvm install %d", s) },
-	fileNames: regexp.MustCompile(`^(?:node|nodejs)(?:-?(\d{1,3}))?$`),
+	fileNames: pattern(`^(?:node|nodejs)(?:-?(\d{1,3}))?$`),
 	question:  []string{"-e", "console.log(['lamb', process.versions.node, process.execPath, '', ''].join('\\n'))"},
 	managers:  nodeManagers,
 }
 
 var (
-	pythonID = regexp.MustCompile(`^python3\.(\d{1,3})$`)
-	nodeID   = regexp.MustCompile(`^nodejs(\d{1,3})\.x$`)
+	pythonID = pattern(`^python3\.(\d{1,3})$`)
+	nodeID   = pattern(`^nodejs(\d{1,3})\.x$`)
 )
+
+// pattern compiles an expression when it is first asked for: every lamb command
+// would wait for it otherwise.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 func parseID(text string) (identifier, error) {
 	switch text {
 	case "provided", "provided.al2", "provided.al2023":
 		return identifier{text: text, family: "provided"}, nil
 	}
-	if m := pythonID.FindStringSubmatch(text); m != nil {
+	if m := pythonID().FindStringSubmatch(text); m != nil {
 		n, _ := strconv.Atoi(m[1]) // three digits at most
 		return identifier{text, python.family, python, n}, nil
 	}
-	if m := nodeID.FindStringSubmatch(text); m != nil {
+	if m := nodeID().FindStringSubmatch(text); m != nil {
 		n, _ := strconv.Atoi(m[1])
 		return identifier{text, nodejs.family, nodejs, n}, nil
 	}
@@ -123,12 +130,12 @@ func (v version) less(w version) bool {
 	return v.patch < w.patch
 }
 
-var versionText = regexp.MustCompile(`(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?`)
+var versionText = pattern(`(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?`)
 
 // parseVersion finds the first version in a text such as "v20.11.1" or
 // "cpython-3.12.1-linux-x86_64-gnu".
 func parseVersion(text string) (version, bool) {
-	m := versionText.FindStringSubmatch(text)
+	m := versionText().FindStringSubmatch(text)
 	if m == nil {
 		return version{}, false
 	}

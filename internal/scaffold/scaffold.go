@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,7 +42,12 @@ var tests = map[string]string{
 // folder.
 func TestCommand(language string) string { return tests[language] }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// isName reports whether a function can be called that.
+func isName(s string) bool {
+	return len(s) >= 1 && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	})
+}
 
 // New makes the folder dir, whose last element is the function's name. It fails
 // when something is there already, and leaves nothing half done.
@@ -52,7 +56,7 @@ func New(dir, language string) (err error) {
 	switch {
 	case !slices.Contains(Languages(), language):
 		return fmt.Errorf("language %q: use one of %s", language, strings.Join(Languages(), ", "))
-	case !validName.MatchString(name):
+	case !isName(name):
 		return fmt.Errorf("%q is no function's name: use up to 64 letters, digits, - and _", name)
 	}
 	if err := os.Mkdir(dir, 0o755); errors.Is(err, fs.ErrExist) {
