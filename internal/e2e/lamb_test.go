@@ -94,11 +94,32 @@ func tail(s string) string { return s[max(0, len(s)-8<<10):] }
 
 // launch runs lamb serve and waits until it is ready.
 func launch(command, home string, args []string) (*lamb, error) {
+	l, err := startCommand(here.command(context.Background(), home, command, append([]string{"serve"}, args...)...))
+	if err != nil {
+		return nil, err
+	}
+	stop := make(chan struct{})
+	timer := time.AfterFunc(patience, func() { close(stop) })
+	defer timer.Stop()
+	const ready = "serves the Lambda API at "
+	_, url, ok := strings.Cut(l.stderr.line(ready, stop), ready)
+	if !ok {
+		l.kill()
+		return nil, fmt.Errorf("lamb did not start: %v\n%s", l.err, l.stderr)
+	}
+	l.URL = url
+	_, sandbox, _ := strings.Cut(l.stderr.line("  sandbox ", stop), "  sandbox ")
+	l.sandbox, _, _ = strings.Cut(strings.TrimSpace(sandbox), ";")
+	_, l.network, _ = strings.Cut(l.stderr.line("; network: ", stop), "; network: ")
+	return l, nil
+}
+
+// startCommand starts a lamb that serves something.
+func startCommand(cmd *exec.Cmd) (*lamb, error) {
 	l := &lamb{
-		stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}),
+		cmd: cmd, stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}),
 		calls: &http.Client{Transport: awshttp.NewBuildableClient().GetTransport()},
 	}
-	l.cmd = here.command(context.Background(), home, command, append([]string{"serve"}, args...)...)
 	l.cmd.Stdout, l.cmd.Stderr = l.stdout, l.stderr
 	// A process that outlives lamb and holds its output would hang Wait; so it
 	// is an error instead, which the tests see.
@@ -113,19 +134,6 @@ func launch(command, home string, args []string) (*lamb, error) {
 		l.stderr.finish()
 		close(l.exited)
 	}()
-	stop := make(chan struct{})
-	timer := time.AfterFunc(patience, func() { close(stop) })
-	defer timer.Stop()
-	const ready = "serves the Lambda API at "
-	_, url, ok := strings.Cut(l.stderr.line(ready, stop), ready)
-	if !ok {
-		l.kill()
-		return nil, fmt.Errorf("lamb did not start: %v\n%s", l.err, l.stderr)
-	}
-	l.URL = url
-	_, sandbox, _ := strings.Cut(l.stderr.line("  sandbox ", stop), "  sandbox ")
-	l.sandbox, _, _ = strings.Cut(strings.TrimSpace(sandbox), ";")
-	_, l.network, _ = strings.Cut(l.stderr.line("; network: ", stop), "; network: ")
 	return l, nil
 }
 
