@@ -70,6 +70,8 @@ type heard struct {
 	ContentType, UserAgent     string
 	ErrorType, Cause, Mode     string
 	HasMode                    bool
+	ExtName, ExtFeatures       string
+	ExtID, ExtErrorType        string
 	Trailer                    Trailer
 	Cut                        bool // the body was not accepted
 }
@@ -90,6 +92,7 @@ func ourReading(in []byte, piece int) (all []heard) {
 			Method: string(q.method), Target: string(q.target), Path: path, Length: q.contentLength,
 			ContentType: string(q.contentType), UserAgent: string(q.userAgent), ErrorType: string(q.errorType),
 			Cause: string(q.cause), Mode: string(q.mode), HasMode: q.hasMode,
+			ExtName: string(q.extName), ExtFeatures: string(q.extFeatures), ExtID: string(q.extID), ExtErrorType: string(q.extErrorType),
 		}
 		keep := q.keepAlive
 		for {
@@ -145,6 +148,11 @@ func netHTTPReading(in []byte) (all []heard) {
 				Cause:     r.Header.Get("Lambda-Runtime-Function-Xray-Error-Cause"),
 				Mode:      r.Header.Get("Lambda-Runtime-Function-Response-Mode"),
 				HasMode:   r.Header["Lambda-Runtime-Function-Response-Mode"] != nil,
+
+				ExtName:      r.Header.Get("Lambda-Extension-Name"),
+				ExtFeatures:  r.Header.Get("Lambda-Extension-Accept-Feature"),
+				ExtID:        r.Header.Get("Lambda-Extension-Identifier"),
+				ExtErrorType: r.Header.Get("Lambda-Extension-Function-Error-Type"),
 			}
 			b, err := io.ReadAll(r.Body)
 			h.Body, h.Cut = string(b), err != nil
@@ -174,6 +182,9 @@ func FuzzAgainstNetHTTP(f *testing.F) {
 		head("POST", "/") + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nG",
 		head("POST", "/") + "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
 		head("POST", "/") + "Transfer-Encoding:\tchunked \r\nA: b\r\n c\r\n\r\n1 \r\nx\r\n0\r\n\r\n",
+		head("POST", extensionAPI+"/register") + "Lambda-Extension-Name: agent.sh\r\nlambda-extension-accept-feature: accountId ,x\r\nContent-Length: 13\r\n\r\n{\"events\":[]}" + get(extensionAPI+"/event/next"),
+		head("POST", extensionAPI+"/exit/error") + "Lambda-Extension-Identifier:a\r\nLAMBDA-EXTENSION-FUNCTION-ERROR-TYPE: Extension.A\r\nLambda-Extension-Identifier: b\r\nContent-Length: 0\r\n\r\n",
+		head("PUT", "/2022-07-01/telemetry") + "Lambda-Extension-Identifier: 00000000-0000-4000-8000-000000000000\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 		head("GET", "/") + "Lambda-Runtime-Function-Response-Mode:\r\nLambda-Runtime-Function-XRay-Error-Cause: {}\r\nConnection: close, x\r\n\r\n" + get("/"),
 	} {
 		f.Add([]byte(s), uint8(0))
@@ -233,6 +244,7 @@ func TestAgainstNetHTTP(t *testing.T) {
 		"Transfer_Encoding: chunked", "Transfer-Encoding : chunked", "Connection: close", "Connection: keep-alive", "Connection: x, Close", "Connection: Upgrade",
 		"Expect: 100-continue", "Expect: x", "Upgrade: h2c", "Trailer: Content-Length", "Trailer: x", "Trailer: Transfer-Encoding",
 		"Lambda-Runtime-Function-Response-Mode: streaming", "Lambda-Runtime-Function-Error-Type: a\xff", "lambda-runtime-function-xray-error-cause: {\t}",
+		"Lambda-Extension-Name: a", "lambda-extension-name:  b ", "Lambda-Extension-Identifier: \t", "Lambda-Extension-Accept-Feature: a,b", "Lambda-Extension-Function-Error-Type: \xff",
 		"User-Agent: a", "USER-AGENT: b", "Content-Type: a;b", ": x", "x", "A: \x00", "A: \x7f", "A\x00: b", "\u00fc: b", "A: b\r\n c", "",
 	}
 	bodies := []string{

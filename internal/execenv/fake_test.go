@@ -43,7 +43,7 @@ type fakeSandbox struct {
 	late    []func() // see writeLate
 }
 
-func newFakeSandbox(t *testing.T, lives ...script) *fakeSandbox {
+func newFakeSandbox(t testing.TB, lives ...script) *fakeSandbox {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
