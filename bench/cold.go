@@ -181,7 +181,7 @@ func (b *bench) burst(ctx context.Context, s spec, c command, floor string) (con
 	}
 	s.name = "burst-" + s.language()
 	lamb, err := b.cold(ctx, b.lamb, several(s, n))
-	return contest{floor: bare, lamb: lamb, rows: []row{{
+	return contest{floor: bare, lamb: lamb, most: 3, rows: []row{{
 		what:  fmt.Sprintf("%d cold Invokes at once, %s, the last", n, s.runtime),
 		floor: fmt.Sprintf("%d × %s", n, floor), unit: "ms", target: target{ratioMax, 1.3},
 	}}}, err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 )
 
 // A contest is one floor and one way of lamb's to do the same, run one after
@@ -15,7 +16,8 @@ type contest struct {
 	// held to a figure only.
 	floor, lamb contender
 	rows        []row
-	// most is in how many rounds it takes part, if not in all: it takes long.
+	// most is in how many rounds it takes part, if not in all, nor in that
+	// which warms up: it takes long.
 	most int
 	// pairs is how often both run in a round; 1 when zero.
 	pairs int
@@ -94,15 +96,13 @@ func play(ctx context.Context, contests []contest, rounds int, progress io.Write
 		all[i] = samples{floor: make([][]float64, len(c.rows)), lamb: make([][]float64, len(c.rows))}
 	}
 	for round := range rounds + 1 {
-		if round > 0 {
-			fmt.Fprintf(progress, "round %d of %d\n", round, rounds)
-		}
+		fmt.Fprintf(progress, "%s round %d of %d\n", time.Now().Format(time.TimeOnly), round, rounds)
 		for i, c := range contests {
-			if c.most > 0 && round > c.most {
+			if c.most > 0 && (round == 0 || round > c.most) {
 				continue
 			}
-			if round == 0 {
-				fmt.Fprintf(progress, "warming up: %s\n", c.name)
+			if round <= 1 {
+				fmt.Fprintf(progress, "%s: %s\n", time.Now().Format(time.TimeOnly), c.name)
 			}
 			floor, lamb, err := c.round(ctx, round%2 == 0)
 			if err != nil {
