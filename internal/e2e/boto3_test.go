@@ -72,3 +72,9 @@ func runBoto3On(t *testing.T, l *lamb, name string, archives ...[]byte) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// TestBoto3Streams runs testdata/streaming.py.
+func TestBoto3Streams(t *testing.T) {
+	t.Parallel()
+	runBoto3(t, "streaming.py", streamFunction.zip(t))
+}
