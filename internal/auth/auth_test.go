@@ -164,8 +164,8 @@ func TestScope(t *testing.T) {
 			t.Errorf("Account(%s) = %s", key, got)
 		}
 	}
-	wantType(t, Signature{Service: "s3"}.CheckService(), "InvalidSignatureException")
-	wantType(t, Signature{Service: "lambda"}.CheckService(), "")
+	wantType(t, Signature{Service: "s3"}.CheckService(Service), "InvalidSignatureException")
+	wantType(t, Signature{Service: "lambda"}.CheckService(Service), "")
 }
 
 func TestLinks(t *testing.T) {

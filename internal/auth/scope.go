@@ -2,13 +2,16 @@ package auth
 
 import "strings"
 
-// Service is the name that requests to the Lambda API are signed for.
-const Service = "lambda"
+// The names that requests are signed for.
+const (
+	Service     = "lambda" // the Lambda API
+	LogsService = "logs"   // CloudWatch Logs
+)
 
 // CheckService refuses a signature that was made for another service.
-func (s Signature) CheckService() error {
-	if s.Service != Service {
-		return invalid("Credential should be scoped to correct service: '" + Service + "'.")
+func (s Signature) CheckService(service string) error {
+	if s.Service != service {
+		return invalid("Credential should be scoped to correct service: '" + service + "'.")
 	}
 	return nil
 }

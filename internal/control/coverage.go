@@ -221,7 +221,7 @@ func updateCodeMembers() []MemberCoverage {
 func settingsMembers() []MemberCoverage {
 	const (
 		capacity = "CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig."
-		logGroup = "functions see it; log lines are kept by it, in the data folder, and there is no API yet that reads them"
+		logGroup = "functions see it; log lines are kept by it, and read by CloudWatch Logs clients at the same endpoint"
 	)
 	return []MemberCoverage{
 		honoured("Runtime", "every identifier that AWS accepts can be created"),

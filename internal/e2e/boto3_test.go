@@ -42,6 +42,13 @@ func TestBoto3Layers(t *testing.T) {
 		zipOf(t, file{"python/greet.py", 0o644, "def hello(name):\n    return 'hello ' + name\n"}))
 }
 
+// TestBoto3Logs runs testdata/cwlogs.py.
+func TestBoto3Logs(t *testing.T) {
+	t.Parallel()
+	need(t, "curl")
+	runBoto3(t, "cwlogs.py", shell(t, "from boto3"))
+}
+
 // runBoto3 runs a script of testdata with the shared lamb.
 func runBoto3(t *testing.T, name string, archives ...[]byte) {
 	t.Helper()

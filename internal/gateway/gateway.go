@@ -49,6 +49,8 @@ type Config struct {
 	// are none.
 	FunctionURLs *functionurl.Handler
 	URLDomain    string
+	// Logs answers CloudWatch Logs; nil: it is not there.
+	Logs LogsHandler
 	// Keyring knows the credentials that lamb has minted.
 	Keyring *auth.Keyring
 	// Account is where callers act whose key says no account: 12 digits.
@@ -166,6 +168,8 @@ func (g *Gateway) route(rq *request) {
 		rq.fail(api.NewAccessDenied("Functions may call the Lambda API here, and nothing else."))
 	case isOperatorPath(rq.r.URL.Path):
 		g.serveOperator(rq)
+	case g.isLogs(rq.r):
+		g.serveLogs(rq)
 	default:
 		g.serveAPI(rq)
 	}

@@ -66,20 +66,25 @@ func (g *Gateway) run(rq *request, signer signer, op *api.Operation, params api.
 	if holder, ok := in.(io.Closer); ok {
 		defer rq.closeInput(holder)
 	}
-	ctx := api.WithCaller(rq.r.Context(), api.Caller{
-		Partition:   signer.scope.Partition,
-		Account:     signer.scope.Account,
-		Region:      signer.scope.Region,
-		RequestID:   rq.id,
-		AccessKeyID: signer.signature.AccessKeyID,
-		Host:        rq.r.Host,
-		Environment: signer.owner.Environment,
-	})
+	ctx := api.WithCaller(rq.r.Context(), rq.caller(signer))
 	if raw := g.cfg.Raw[op.Name]; raw != nil {
 		raw(rq.w, rq.r.WithContext(ctx), in)
 		return nil
 	}
 	return op.Serve(ctx, g.cfg.Service, in, rq.w)
+}
+
+// caller is the signer of a request as operations know it.
+func (rq *request) caller(s signer) api.Caller {
+	return api.Caller{
+		Partition:   s.scope.Partition,
+		Account:     s.scope.Account,
+		Region:      s.scope.Region,
+		RequestID:   rq.id,
+		AccessKeyID: s.signature.AccessKeyID,
+		Host:        rq.r.Host,
+		Environment: s.owner.Environment,
+	}
 }
 
 // signer is who signed a request, as far as its form says.
@@ -94,13 +99,17 @@ type signer struct {
 	owner       auth.Owner
 }
 
-// identify reads a request's signature, without verifying it.
-func (g *Gateway) identify(r *http.Request) (signer, error) {
+// identify reads the signature of a request to the Lambda API, without
+// verifying it.
+func (g *Gateway) identify(r *http.Request) (signer, error) { return g.identifyFor(r, auth.Service) }
+
+// identifyFor is identify for a service.
+func (g *Gateway) identifyFor(r *http.Request, service string) (signer, error) {
 	sig, err := auth.Parse(r)
 	if err != nil {
 		return signer{}, err
 	}
-	if err := sig.CheckService(); err != nil {
+	if err := sig.CheckService(service); err != nil {
 		return signer{}, err
 	}
 	s := signer{signature: sig, scope: function.Scope{

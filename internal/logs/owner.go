@@ -68,6 +68,10 @@ func (o *owner) run() {
 		case written := <-o.s.flushes:
 			o.flush()
 			close(written)
+		case d := <-o.s.deletes:
+			o.flush()
+			o.deleteGroup(d.id)
+			close(d.done)
 		case <-sweep.C():
 			o.flush()
 			sweep = o.timer()

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"slices"
@@ -49,11 +50,68 @@ func (o *owner) trim() {
 // sweep deletes the segments whose lines are all too old.
 func (o *owner) sweep(now time.Time) {
 	o.sweepAt = now.Add(max(o.s.span()/2, time.Second))
-	limit := now.Add(-o.s.opts.MaxAge).UnixMilli()
 	for _, g := range o.s.groups {
+		limit := now.Add(-o.s.maxAge(g.id)).UnixMilli()
 		for len(g.segments) > 0 && o.s.endsBefore(g, limit) {
 			o.deleteOldest(g)
 		}
+	}
+}
+
+// SetMaxAge has the lines of a group kept for a time of their own, if that is
+// shorter than Options.MaxAge; with zero it is that again.
+func (s *Store) SetMaxAge(g Group, age time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age <= 0 {
+		delete(s.maxAges, g.id())
+		return
+	}
+	s.maxAges[g.id()] = age
+}
+
+// maxAge is how long the lines of a group are kept.
+func (s *Store) maxAge(id groupID) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age, ok := s.maxAges[id]; ok {
+		return min(age, s.opts.MaxAge)
+	}
+	return s.opts.MaxAge
+}
+
+// deletion asks the owner to delete a group's segments.
+type deletion struct {
+	id   groupID
+	done chan struct{} // closed when they are
+}
+
+// Delete deletes the lines of a group that were appended before. The error
+// wraps ErrName or ErrClosed, or is ctx's.
+func (s *Store) Delete(ctx context.Context, g Group) error {
+	if err := g.check(); err != nil {
+		return err
+	}
+	d := deletion{g.id(), make(chan struct{})}
+	select {
+	case s.deletes <- d:
+	case <-s.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (o *owner) deleteGroup(id groupID) {
+	g := o.s.groups[id] // only the owner changes the index
+	for g != nil && len(g.segments) > 0 {
+		o.deleteOldest(g)
 	}
 }
 

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -216,5 +217,76 @@ func TestForeignFiles(t *testing.T) {
 	want := slices.Sorted(slices.Values(names[:5]))
 	if diff := cmp.Diff(want, left); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// TestGroupAge: a group's lines go earlier when it has an age of its own, and
+// not later than all others.
+func TestGroupAge(t *testing.T) {
+	w := newWorld(t, Options{MaxAge: 8 * time.Hour})
+	w.SetMaxAge(named("short"), 2*time.Hour)
+	w.SetMaxAge(named("long"), 100*time.Hour)
+	for _, g := range []string{"short", "long", "plain"} {
+		w.put(g, "s", "x")
+	}
+	has := func() (have string) {
+		w.flush()
+		for _, g := range []string{"short", "long", "plain"} {
+			if len(w.messages(g)) > 0 {
+				have += g + " "
+			}
+		}
+		return have
+	}
+	w.clock.Advance(2 * time.Hour)
+	if got := has(); got != "short long plain " {
+		t.Errorf("lines went early: %s", got)
+	}
+	w.clock.Advance(2 * time.Hour)
+	if got := has(); got != "long plain " {
+		t.Errorf("after four hours: %s", got)
+	}
+	w.SetMaxAge(named("short"), 0)
+	w.put("short", "s", "y")
+	w.clock.Advance(6 * time.Hour)
+	if got := has(); got != "short " {
+		t.Errorf("after ten hours: %s", got)
+	}
+}
+
+// TestDelete: all of a group goes, what was appended just now too, and it can
+// be written again.
+func TestDelete(t *testing.T) {
+	w := newWorld(t, Options{SegmentBytes: 4 << 10})
+	w.put("g", "s", lines("x", 100)...)
+	w.put("other", "s", "stays")
+	st, err := w.Stream(named("g"), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Append(w.clock.Now(), []byte("last"))
+	token := w.read(Query{Group: named("g")}).Forward
+	for range 2 { // a group that is not there is no error
+		if err := w.Delete(t.Context(), named("g")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.check()
+	if got := w.messages("g"); len(got) > 0 {
+		t.Errorf("still there: %d lines", len(got))
+	}
+	st.Append(w.clock.Now(), []byte("again"))
+	if got := w.messages("g"); !cmp.Equal(got, []string{"again"}) {
+		t.Errorf("written again: %q", got)
+	}
+	if got := texts(w.read(Query{Group: named("g"), Token: token})); !cmp.Equal(got, []string{"again"}) {
+		t.Errorf("from a token of what was deleted on: %q", got)
+	}
+	if got := w.messages("other"); !cmp.Equal(got, []string{"stays"}) {
+		t.Errorf("the other group has %q", got)
+	}
+	w.Store.Close()
+	if err := w.Delete(t.Context(), named("g")); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
 	}
 }

@@ -133,17 +133,19 @@ type Store struct {
 	opts    Options
 	wake    chan struct{}      // has a token when there is something to write
 	flushes chan chan struct{} // each is closed when all before it is written
-	stop    chan struct{}      // closed by Close
-	done    chan struct{}      // closed when the owner has ended
-	once    sync.Once          // of Close
+	deletes chan deletion
+	stop    chan struct{} // closed by Close
+	done    chan struct{} // closed when the owner has ended
+	once    sync.Once     // of Close
 	dropped atomic.Uint64
 
 	batch batch
 
 	mu      sync.Mutex // guards all below; the owner alone changes it but for what readers learn
 	groups  map[groupID]*group
-	bytes   int64         // of all groups
-	changed chan struct{} // if not nil: closed when lines have been written
+	bytes   int64                     // of all groups
+	maxAges map[groupID]time.Duration // of groups that have one of their own
+	changed chan struct{}             // if not nil: closed when lines have been written
 }
 
 // group is one log group that has segments.
@@ -175,8 +177,8 @@ func Open(opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		opts: opts, groups: map[groupID]*group{},
-		wake: make(chan struct{}, 1), flushes: make(chan chan struct{}),
+		opts: opts, groups: map[groupID]*group{}, maxAges: map[groupID]time.Duration{},
+		wake: make(chan struct{}, 1), flushes: make(chan chan struct{}), deletes: make(chan deletion),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.batch.store = s

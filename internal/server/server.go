@@ -34,6 +34,7 @@ import (
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/catalog"
 	"github.com/lambhq/lamb/internal/control"
+	"github.com/lambhq/lamb/internal/cwlogs"
 	"github.com/lambhq/lamb/internal/datadir"
 	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/front"
@@ -288,8 +289,12 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 	}
 	own := prometheus.WrapRegistererWithPrefix("lamb_", s.registry)
 	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	cloudWatch, err := cwlogs.New(ctx, cwlogs.Config{Records: s.db, Logs: s.logs, Log: s.cfg.Log})
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Config{
-		Service: s.control,
+		Service: s.control, Logs: cloudWatch.Serve,
 		Raw: map[string]gateway.RawHandler{
 			"Invoke": s.invoke.Serve, "InvokeWithResponseStream": s.invoke.ServeStream,
 		},
