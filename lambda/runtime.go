@@ -95,8 +95,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 	defer cancel(nil)
 	workers := make([]*worker, run.concurrency)
 	for i := range workers {
-		workers[i] = &worker{runner: run, result: newResult(run.handler.codec)}
-		workers[i].client = runtimeapi.Client{Endpoint: run.endpoint, Dial: run.dial}
+		workers[i] = newWorker(run)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		for _, w := range workers {

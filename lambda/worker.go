@@ -15,7 +15,15 @@ type worker struct {
 	client runtimeapi.Client
 	inv    runtimeapi.Invocation
 	result *result
-	buffer []byte // for readers
+	open   func(contentType string) (sink, error) // the stream of the event's answer
+	buffer []byte                                 // for readers
+}
+
+func newWorker(r *runner) *worker {
+	w := &worker{runner: r, result: newResult(r.handler.codec)}
+	w.client = runtimeapi.Client{Endpoint: r.endpoint, Dial: r.dial}
+	w.open = func(contentType string) (sink, error) { return w.openAs(contentType, runtimeapi.Announced) }
+	return w
 }
 
 // errPanicked ends the process, whose state cannot be trusted any more.
@@ -44,7 +52,7 @@ func (w *worker) serve() error {
 		return err
 	}
 	r := w.result
-	r.stream.open = w.openAnnounced
+	r.stream.open = w.open
 	defer r.release()
 	if failed := call(func() error { return w.handler.call(ctx, w.inv.Payload, r) }); failed != nil {
 		if r.stream.sink != nil {
@@ -78,14 +86,14 @@ func call(f func() error) (failed *Error) {
 // too late, is the invocation's affair, and the caller knows by now; after
 // anything else the process ends, as aws-lambda-go's does.
 func (w *worker) posted(err error) error {
-	if isStatus(err, 413) || isStatus(err, 410) {
+	switch {
+	case err == nil:
+		return nil
+	case isStatus(err, 413) || isStatus(err, 410):
 		log.Print(err)
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("unexpected error occurred when sending the function functionResponse to the API: %w", err)
-	}
-	return nil
+	return fmt.Errorf("unexpected error occurred when sending the function functionResponse to the API: %w", err)
 }
 
 // report answers the event with an error.
@@ -105,12 +113,9 @@ func (w *worker) report(requestID string, e *Error) error {
 	return nil
 }
 
-func (w *worker) open(contentType string, mode runtimeapi.StreamMode) (sink, error) {
+// openAs begins the answer as a stream.
+func (w *worker) openAs(contentType string, mode runtimeapi.StreamMode) (sink, error) {
 	return w.client.PostStream(&w.inv, contentType, mode)
-}
-
-func (w *worker) openAnnounced(contentType string) (sink, error) {
-	return w.open(contentType, runtimeapi.Announced)
 }
 
 // endStream ends an answer that the handler has written.
@@ -129,7 +134,7 @@ func (w *worker) sendReader(requestID string, r *result) error {
 	}
 	s := &r.stream
 	s.contentType = r.contentType
-	s.open = func(contentType string) (sink, error) { return w.open(contentType, runtimeapi.Unannounced) }
+	s.open = func(contentType string) (sink, error) { return w.openAs(contentType, runtimeapi.Unannounced) }
 	if err := s.begin(); err != nil {
 		return w.posted(err)
 	}
