@@ -32,6 +32,7 @@ type bench struct {
 	missing   []string
 	// generation numbers the updates that make functions start cold.
 	generation int
+	libraries  *libraries // once they are asked for
 	undo       []func() error
 }
 
@@ -223,6 +224,12 @@ func (b *bench) makers() []maker {
 		{"start-up", b.startUp},
 		{"idle-memory", b.idleMemory},
 		{"durable", b.durable},
+		{"library-json", b.libraryJSON},
+		{"library-typed", b.libraryTyped},
+		{"library-raw", b.libraryRaw},
+		{"library-init", b.libraryInit},
+		{"library-allocations", b.libraryAllocations},
+		{"library-on-lamb", b.libraryOnLamb},
 	}
 }
 

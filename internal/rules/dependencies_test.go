@@ -81,7 +81,7 @@ var dependencies = map[string]dependency{
 	"github.com/aws/aws-sdk-go-v2/service/lambda": awsSDK,
 	"github.com/aws/aws-lambda-go": {
 		why:     "real functions to run; lamb itself never links it",
-		allowed: []string{"./examples/...", "./bench/goecho"},
+		allowed: []string{"./examples/...", "./bench/goecho", "./bench/library/theirs"},
 		inTests: true,
 	},
 	"github.com/google/go-cmp":        testsOnly("readable differences"),
