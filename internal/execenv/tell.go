@@ -110,6 +110,7 @@ func (e *Environment) tellRuntimeDoneLocked(inv *Invocation, at time.Time, r rep
 
 // tellFault is the Logs API's word for an invocation that was not completed.
 func (e *Environment) tellFault(inv *Invocation, f failure) {
+	e.book.flush(e.cfg.Sandbox) // the runtime's last words come before
 	text := "RequestId: " + inv.Event.RequestID + " Error: " + f.cause + "\n" + f.errType + "\n"
 	e.tell.Fault(e.cfg.Clock.Now(), telemetry.Fault{Text: text})
 }

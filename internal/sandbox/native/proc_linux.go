@@ -99,16 +99,13 @@ func (b *Box) start(p sandbox.Process) (*proc, error) {
 	case out.Stderr != nil:
 		run.stderr, err = add(out.Stderr)
 	}
-	var started *proc
-	if err == nil {
-		started, err = b.launch(run, files)
-	}
 	if err != nil {
 		out.CloseReaders()
 		return nil, err
 	}
+	// Before the program runs: what it writes first may be asked for at once.
 	out.Start()
-	return started, nil
+	return b.launch(run, files)
 }
 
 // launch has process 1 start a program.

@@ -218,7 +218,8 @@ func (o *Pipes) open(dst io.Writer) (*os.File, error) {
 	return w, nil
 }
 
-// Start copies from now on, until every writing end is closed or Finish.
+// Start copies from now on, until every writing end is closed or Finish: the
+// end of CloseWriters is enough if the program does not start after all.
 func (o *Pipes) Start() {
 	t := o.set
 	t.mu.Lock()

@@ -90,6 +90,8 @@ func (b *box) start(p sandbox.Process) (sandbox.Proc, error) {
 		return nil, err
 	}
 	defer out.CloseWriters()
+	// Before the program runs: what it writes first may be asked for at once.
+	out.Start()
 	proc, err := b.group.start(program{
 		path:     p.Path,
 		argv:     append([]string{p.Path}, p.Args...),
@@ -101,10 +103,8 @@ func (b *box) start(p sandbox.Process) (sandbox.Proc, error) {
 		logs:     p.LogDescriptor,
 	})
 	if err != nil {
-		out.CloseReaders()
 		return nil, explainStart(p.Path, dir, err)
 	}
-	out.Start()
 	return proc, nil
 }
 
