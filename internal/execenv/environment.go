@@ -2,6 +2,7 @@ package execenv
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -147,6 +148,9 @@ func (e *Environment) Init() (InitResult, error) {
 	switch {
 	case e.phase == phaseClosed:
 		return InitResult{}, ErrClosed
+	case l.failure.host != nil:
+		e.phase = phaseBroken
+		return InitResult{}, fmt.Errorf("start the runtime: %w", l.failure.host)
 	case e.phase != phaseInit:
 		// The runtime asked for an event and ended at once: it is being reset.
 	case l.failure.errType == "" && e.cfg.Initialization == SnapStart:

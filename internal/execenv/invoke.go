@@ -119,7 +119,7 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 		e.deliver(inv)
 		e.handAll(extensions)
 		return nil
-	case l.failure.sandboxGone:
+	case l.failure.sandboxGone || l.failure.host != nil:
 		e.phase, e.inv = phaseBroken, nil
 		e.mu.Unlock()
 		inv.timer.Stop()

@@ -3,6 +3,7 @@ package execenv
 import (
 	"errors"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -131,7 +132,18 @@ func startFailure(err error) failure {
 		return failure{errType: errTypeEntrypoint, cause: err.Error()}
 	}
 	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime",
-		sandboxGone: errors.Is(err, sandbox.ErrClosed)}
+		sandboxGone: errors.Is(err, sandbox.ErrClosed), host: hostFull(err)}
+}
+
+// hostFull is err where a limit of the host on descriptors or processes has
+// kept a process from being started.
+func hostFull(err error) error {
+	for _, full := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN} {
+		if errors.Is(err, full) {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkInitLocked ends a life's init when the runtime and all extensions have

@@ -3,9 +3,11 @@ package execenv
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -242,5 +244,32 @@ func TestCloseTwice(t *testing.T) {
 	close(goOn)
 	if err := errors.Join(<-closed, <-closed); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestHostIsFull: where the host has no descriptor left for a process, that is
+// no failure of the function's: the invocation is not taken, and the
+// environment is not used again.
+func TestHostIsFull(t *testing.T) {
+	full := fmt.Errorf("start: pipe2: %w", syscall.EMFILE)
+	h := newHarness(t, nil, echo)
+	h.sandbox.onStart = func(int) error { return full }
+	if _, err := h.Init(); !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("Init: %v, want the host's error", err)
+	}
+	if err := h.Environment.Invoke(NewInvocation(testEvent("id-1", "1"), nil)); !errors.Is(err, ErrClosed) {
+		t.Errorf("Invoke: %v, want %v", err, ErrClosed)
+	}
+	// In a later life, inside an invocation.
+	h = newHarness(t, nil, exits(1), echo)
+	h.sandbox.onStart = func(n int) error {
+		if n > 1 {
+			return full
+		}
+		return nil
+	}
+	h.init()
+	if err := h.Environment.Invoke(NewInvocation(testEvent("id-1", "1"), nil)); !errors.Is(err, ErrClosed) {
+		t.Errorf("Invoke: %v, want %v", err, ErrClosed)
 	}
 }

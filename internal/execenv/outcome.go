@@ -124,6 +124,9 @@ type failure struct {
 	contentType string // of body
 	// sandboxGone: nothing will ever start in this sandbox again.
 	sandboxGone bool
+	// host is why the host could not start a process: no fault of the
+	// function's, and of no consequence once there is room again. Nil otherwise.
+	host error
 }
 
 // outcome is the failure as the answer to one invocation.

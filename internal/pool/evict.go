@@ -63,10 +63,15 @@ func (p *Pool) launch(ctx context.Context, m *member, v *function.Version) error
 			return err
 		}
 		if !p.evictOldest() {
-			return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
-				Detail: fmt.Sprintf("this machine has no room for another environment: %v", err)}
+			return noRoom(err)
 		}
 	}
+}
+
+// noRoom tells the caller to come again.
+func noRoom(err error) error {
+	return &ThrottledError{Reason: reasonConcurrency, RetryAfter: time.Second,
+		Detail: fmt.Sprintf("this machine has no room for another environment: %v", err)}
 }
 
 // exhausted tells whether a limit of this process, of its user or of the

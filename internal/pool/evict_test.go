@@ -59,3 +59,20 @@ func TestExhaustionEvictsNoMoreThanNeeded(t *testing.T) {
 		t.Error("an environment was closed although there was room")
 	}
 }
+
+// TestExhaustionAtInit: the environment was made, and its process could not be.
+func TestExhaustionAtInit(t *testing.T) {
+	f := newFixture(t, func(c *Config) {
+		launch := c.Launch
+		c.Launch = func(ctx context.Context, v *function.Version, released func()) (Environment, error) {
+			env, err := launch(ctx, v, released)
+			env.(*fakeEnv).initErr = fmt.Errorf("start the runtime: %w", syscall.EMFILE)
+			return env, err
+		}
+	})
+	_, err := f.Acquire(context.Background(), version("f", "a"), "")
+	var throttled *ThrottledError
+	if !errors.As(err, &throttled) || throttled.RetryAfter <= 0 {
+		t.Errorf("Acquire: %v", err)
+	}
+}

@@ -235,6 +235,9 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 	}
 	if err != nil {
 		slot.Discard()
+		if exhausted(err) {
+			err = noRoom(err)
+		}
 		return nil, err
 	}
 	return slot, nil
