@@ -1,9 +1,8 @@
-// Package envapi is what an execution environment can call: the Runtime API
-// (the Extensions, Telemetry and credentials endpoints come later). It speaks
-// HTTP/1.1 to the runtime over one listener per environment with a small loop
-// of its own, and knows nothing of states: a Handler, which execenv
-// implements, decides. This is the hot path: an invoking goroutine writes the
-// event straight into the connection that waits in next.
+// Package envapi is what an execution environment can call: the Runtime,
+// Extensions, Telemetry and Logs APIs. It speaks HTTP/1.1 over one listener per
+// environment with a small loop of its own, and knows nothing of states: a
+// Handler, which execenv implements, decides. This is the hot path: an invoking
+// goroutine writes the event straight into the connection that waits in next.
 package envapi
 
 import "fmt"

@@ -78,6 +78,22 @@ refused(invalid, f"Layer version {ARN}:9 does not exist.", client.create_functio
 refused(invalid, "Two different versions of the same layer are not allowed", client.create_function,
         Layers=[ARN + ":1", ARN + ":2"], **function)
 
+six = [client.publish_layer_version(LayerName=f"{LAYER}-{i}", Content={"ZipFile": layer})["LayerVersionArn"] for i in range(6)]
+refused(invalid, "Cannot reference more than 5 layers.", client.create_function, Layers=six, **function)
+
+# Another account reads it by its ARN, and changes nothing; what is not there is
+# not there for anybody.
+other = boto3.client("lambda", endpoint_url=url, region_name="us-east-1", aws_access_key_id="111122223333", aws_secret_access_key="test")
+equal("read by another account", other.get_layer_version_by_arn(Arn=ARN + ":1")["LayerVersionArn"], ARN + ":1")
+try:
+    other.delete_layer_version(LayerName=ARN, VersionNumber=1)
+    raise AssertionError("another account has deleted it")
+except other.exceptions.ClientError as e:
+    equal("refusal", e.response["Error"]["Code"], "AccessDeniedException")
+refused(missing, "The resource you requested does not exist.", other.get_layer_version, LayerName=LAYER, VersionNumber=1)
+absent = "arn:aws:lambda:us-east-1:111122223333:layer:none:1"
+refused(invalid, f"Layer version {absent} does not exist.", client.create_function, Layers=[absent], **function)
+
 shown = client.create_function(Layers=[ARN + ":1"], **function)["Layers"]
 equal("layers of the function", shown, [{"Arn": ARN + ":1", "CodeSize": len(layer)}])
 wait("function_active_v2")
