@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -29,8 +30,7 @@ func (g *Gateway) isLogs(r *http.Request) bool {
 		strings.HasPrefix(r.Header.Get("X-Amz-Target"), logsTarget)
 }
 
-// serveLogs answers a request of CloudWatch Logs. The API's own refusals have
-// the form of the Lambda API, which clients of both read.
+// serveLogs answers a request of CloudWatch Logs.
 func (g *Gateway) serveLogs(rq *request) {
 	g.metrics.inFlight.Inc()
 	rq.counted = true
@@ -71,6 +71,23 @@ func (g *Gateway) serveLogs(rq *request) {
 		}
 	}
 	g.cfg.Logs(rq.w, rq.r.WithContext(api.WithCaller(rq.r.Context(), rq.caller(signer))), b.data)
+}
+
+// writeLogsError answers with err as AWS JSON 1.1 has it, where the error's
+// type is in the body.
+func writeLogsError(w http.ResponseWriter, err error) {
+	e := api.AsError(err)
+	body, err := json.Marshal(struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}{e.ErrorCode(), e.ErrorMessage()})
+	if err != nil { // two strings cannot fail
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.WriteHeader(e.HTTPStatus())
+	_, _ = w.Write(body) // the client has gone: nobody is left to tell
 }
 
 func logsTooLarge() error {

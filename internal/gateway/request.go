@@ -88,6 +88,10 @@ func (rq *request) fail(err error) {
 	if begun {
 		panic(http.ErrAbortHandler)
 	}
+	if rq.w.operation == logsOperation {
+		writeLogsError(rq.w, err)
+		return
+	}
 	api.WriteError(rq.w, rq.id, err)
 }
 
