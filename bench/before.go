@@ -38,7 +38,7 @@ func (b *bench) warmBefore(ctx context.Context) (contest, error) {
 		}
 		runs[i] = p50(latency(l.address, b.sizes.warm, func() load.Request { return l.invocation(local, "raw-before", event, event) }))
 	}
-	return contest{floor: runs[0], lamb: runs[1], pairs: b.sizes.pairs, rows: []row{
+	return contest{floor: runs[0], lamb: runs[1], pairs: 2 * b.sizes.pairs, rows: []row{
 		{what: "warm invoke, raw worker, p50", floor: "lamb of before", unit: "µs", target: target{ratioMax, 1.05}},
 	}}, nil
 }
