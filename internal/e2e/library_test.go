@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
 // moveImports makes an overlay for the go command in which a program's import
@@ -119,6 +121,45 @@ func TestOwnFunction(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOwnStream has a stream of our package on lamb: whole, broken off, and
+// larger than an answer in one piece may be.
+func TestOwnStream(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	l.create(t, fn{name: "own-live", handler: "stream", code: ownFunction.zip(t)})
+	for payload, code := range map[string]string{`{}`: "", `{"Fail":true}`: "errorString", `{"Panic":true}`: "string"} {
+		_, stream := l.beginStream(t, "own-live", []byte(payload))
+		got := readStream(t, stream)
+		if got.text() != "piece 0\npiece 1\npiece 2\n" || aws.ToString(got.complete.ErrorCode) != code {
+			t.Errorf("%s: %q, error %q", payload, got.text(), aws.ToString(got.complete.ErrorCode))
+		}
+		if code != "" && !strings.Contains(aws.ToString(got.complete.ErrorDetails), `"errorMessage":"broken off"`) {
+			t.Errorf("%s: details %s", payload, aws.ToString(got.complete.ErrorDetails))
+		}
+	}
+	l.create(t, fn{name: "own-big", handler: "big", code: moved.zip(t), memory: 512})
+	_, stream := l.beginStream(t, "own-big", []byte("8388608"))
+	if got := readStream(t, stream); len(got.text()) != 8<<20 || got.complete.ErrorCode != nil {
+		t.Errorf("%d bytes, %+v", len(got.text()), got.complete)
+	}
+}
+
+// TestOwnHTTP has an http.Handler behind a function URL of each kind.
+func TestOwnHTTP(t *testing.T) {
+	t.Parallel()
+	l := sharedLamb.get(t)
+	for handler, mode := range map[string]types.InvokeMode{"http": types.InvokeModeBuffered, "http-stream": types.InvokeModeResponseStream} {
+		name := "own-" + handler
+		l.create(t, fn{name: name, handler: handler, code: ownFunction.zip(t)})
+		home := l.urlOf(t, name, func(in *lambda.CreateFunctionUrlConfigInput) { in.InvokeMode = mode })
+		got := l.ask(t, "PUT", home+"a%20b/c?q=1", "\x00body", "X-Own", "header", "Content-Type", "application/octet-stream")
+		if got.StatusCode != 418 || got.text != `<p>PUT /a%20b/c?q=1 "\x00body"` || got.Header.Get("X-Own") != "header" ||
+			got.Header.Get("Content-Type") != "text/html; charset=utf-8" || strings.Join(got.Header["Set-Cookie"], "|") != "a=1|b=2" {
+			t.Errorf("%s: %d %q, header %v", handler, got.StatusCode, got.text, got.Header)
+		}
 	}
 }
 

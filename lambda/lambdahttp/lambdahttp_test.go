@@ -16,10 +16,10 @@ import (
 
 // The same request as its callers send it.
 var requests = map[string]string{
-	"function URL": `{"version":"2.0","routeKey":"$default","rawPath":"/a%20b/c","rawQueryString":"q=1&q=%C3%A9","cookies":["c=1","d=2"],
+	"function URL": `{"version":"2.0","routeKey":"$default","rawPath":"/a b/c","rawQueryString":"q=1&q=%C3%A9","cookies":["c=1","d=2"],
 		"headers":{"host":"x.lambda-url.us-east-1.on.aws","x-one":"1,2","content-type":"text/plain"},
 		"requestContext":{"domainName":"x.lambda-url.us-east-1.on.aws","http":{"method":"POST","path":"/a b/c","sourceIp":"192.0.2.1"}},"body":"aGVsbG8=","isBase64Encoded":true}`,
-	"HTTP API": `{"version":"2.0","routeKey":"POST /{proxy+}","rawPath":"/a%20b/c","rawQueryString":"q=1&q=%C3%A9","cookies":["c=1","d=2"],
+	"HTTP API": `{"version":"2.0","routeKey":"POST /{proxy+}","rawPath":"/a b/c","rawQueryString":"q=1&q=%C3%A9","cookies":["c=1","d=2"],
 		"headers":{"x-one":"1,2","content-type":"text/plain"},
 		"requestContext":{"domainName":"x.lambda-url.us-east-1.on.aws","http":{"method":"POST","sourceIp":"192.0.2.1"}},"body":"hello"}`,
 	"REST API": `{"resource":"/{proxy+}","path":"/a%20b/c","httpMethod":"POST","headers":{"Host":"x.lambda-url.us-east-1.on.aws","X-One":"2","Cookie":"c=1; d=2"},
@@ -138,7 +138,7 @@ func TestStreaming(t *testing.T) {
 		want    string
 	}{
 		"none":   {func(http.ResponseWriter, *http.Request) {}, `{"statusCode":200}` + end},
-		"status": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, `{"statusCode":204}` + end},
+		"status": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); w.WriteHeader(500) }, `{"statusCode":204}` + end},
 		"all": {func(w http.ResponseWriter, r *http.Request) {
 			http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
 			for range 3 {
@@ -170,15 +170,21 @@ func TestNoRequest(t *testing.T) {
 	}
 }
 
-// A path that is not escaped well is taken as it is.
+// TestPath has paths that come decoded, and those that come as they were sent,
+// of which one is not escaped well.
 func TestPath(t *testing.T) {
-	for raw, want := range map[string]string{"/100%": "/100%", "": "/", "/a%2Fb": "/a/b"} {
+	for event, want := range map[string]string{
+		`{"rawPath":"/100%25","requestContext":{"http":{"method":"GET"}}}`: "/100%25",
+		`{"rawPath":"","requestContext":{"http":{"method":"GET"}}}`:        "/",
+		`{"httpMethod":"GET","path":"/100%25"}`:                            "/100%",
+		`{"httpMethod":"GET","path":"/100%"}`:                              "/100%",
+		`{"httpMethod":"GET","path":""}`:                                   "/",
+	} {
 		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != want {
-				t.Errorf("%q becomes %q, want %q", raw, r.URL.Path, want)
+				t.Errorf("%s becomes %q, want %q", event, r.URL.Path, want)
 			}
 		})
-		event := fmt.Sprintf(`{"rawPath":%q,"requestContext":{"http":{"method":"GET"}}}`, raw)
 		if _, err := lambdahttp.Wrap(handler)(t.Context(), json.RawMessage(event)); err != nil {
 			t.Error(err)
 		}

@@ -2,6 +2,7 @@ package lambdahttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -64,9 +65,9 @@ func newRequest(ctx context.Context, raw json.RawMessage) (*event, *http.Request
 	if err := json.Unmarshal(raw, e); err != nil {
 		return nil, nil, fmt.Errorf("lambdahttp: %w", err)
 	}
-	method, path, query := e.HTTPMethod, e.Path, e.query()
-	if e.isV2() {
-		method, path, query = e.RequestContext.HTTP.Method, e.RawPath, e.RawQueryString
+	method, u := e.HTTPMethod, newURL(e.Path, e.query())
+	if e.isV2() { // its path comes decoded
+		method, u = e.RequestContext.HTTP.Method, &url.URL{Path: cmp.Or(e.RawPath, "/"), RawQuery: e.RawQueryString}
 	}
 	if method == "" {
 		return nil, nil, errNoRequest
@@ -80,7 +81,7 @@ func newRequest(ctx context.Context, raw json.RawMessage) (*event, *http.Request
 		body = decoded
 	}
 	r := &http.Request{
-		Method: method, URL: newURL(path, query), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Method: method, URL: u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: e.header(), Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}
 	r.RequestURI = r.URL.RequestURI()
@@ -92,15 +93,12 @@ func newRequest(ctx context.Context, raw json.RawMessage) (*event, *http.Request
 	return e, r.WithContext(context.WithValue(ctx, eventKey{}, raw)), nil
 }
 
-// newURL is a request's URL. A path that is not escaped as it should be is
-// taken as it is.
+// newURL is the URL of a request whose path comes as it was sent. One that is
+// not escaped as it should be is taken as it is.
 func newURL(path, query string) *url.URL {
-	if path == "" {
-		path = "/"
-	}
-	u := &url.URL{Path: path, RawQuery: query}
-	if unescaped, err := url.PathUnescape(path); err == nil {
-		u.Path, u.RawPath = unescaped, path
+	u := &url.URL{Path: cmp.Or(path, "/"), RawQuery: query}
+	if unescaped, err := url.PathUnescape(u.Path); err == nil {
+		u.Path, u.RawPath = unescaped, u.Path
 	}
 	return u
 }

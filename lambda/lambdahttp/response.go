@@ -102,7 +102,9 @@ const streamBuffer = 4 << 10
 
 // streamed is the http.ResponseWriter of an answer that is streamed.
 type streamed struct {
-	header http.Header
+	header http.Header // the handler's, which may go on changing it
+	sent   http.Header // as it was with WriteHeader
+	status int
 	stream *lambda.ResponseStream
 	out    *bufio.Writer // into stream
 	begun  bool          // the prelude has been sent
@@ -115,43 +117,41 @@ func newStreamed(s *lambda.ResponseStream) *streamed {
 
 func (w *streamed) Header() http.Header { return w.header }
 
-// WriteHeader sends status and header.
+// WriteHeader sets the status, once. It is sent with the beginning of the body,
+// which tells the type.
 func (w *streamed) WriteHeader(status int) {
-	if status >= 200 {
-		w.begin(status, nil)
+	if w.status == 0 && status >= 200 {
+		w.status, w.sent = status, w.header.Clone()
 	}
 }
 
 // begin sends the prelude, once. body is what comes first.
-func (w *streamed) begin(status int, body []byte) {
+func (w *streamed) begin(body []byte) error {
 	if w.begun {
-		return
+		return w.err
 	}
 	w.begun = true
-	detect(w.header, body)
-	headers, cookies := split(w.header)
-	w.err = w.stream.WritePrelude(lambda.Prelude{StatusCode: status, Headers: headers, Cookies: cookies})
+	w.WriteHeader(http.StatusOK)
+	detect(w.sent, body)
+	headers, cookies := split(w.sent)
+	w.err = w.stream.WritePrelude(lambda.Prelude{StatusCode: w.status, Headers: headers, Cookies: cookies})
+	return w.err
 }
 
 func (w *streamed) Write(p []byte) (int, error) {
-	w.begin(http.StatusOK, p)
-	if w.err != nil {
-		return 0, w.err
+	if err := w.begin(p); err != nil {
+		return 0, err
 	}
 	return w.out.Write(p)
 }
 
 // Flush sends what has been written.
-func (w *streamed) Flush() {
-	w.begin(http.StatusOK, nil)
-	_ = w.out.Flush() // the next Write has the error, too
-}
+func (w *streamed) Flush() { _ = w.FlushError() } // the next Write has the error, too
 
 // FlushError is Flush for http.ResponseController.
 func (w *streamed) FlushError() error {
-	w.Flush()
-	if w.err != nil {
-		return w.err
+	if err := w.begin(nil); err != nil {
+		return err
 	}
 	return w.out.Flush()
 }

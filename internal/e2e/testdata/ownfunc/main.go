@@ -6,13 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
+	"net/http"
 	"os"
 	"path/filepath"
 
 	"github.com/lambhq/lamb/extension"
 	"github.com/lambhq/lamb/lambda"
 	"github.com/lambhq/lamb/lambda/lambdacontext"
+	"github.com/lambhq/lamb/lambda/lambdahttp"
 )
 
 func main() {
@@ -34,6 +37,10 @@ func main() {
 		lambda.Start(inside())
 	case "sigterm":
 		lambda.Start(func() {}, lambda.WithEnableSIGTERM(func() { fmt.Println("the callback has run") }))
+	case "http":
+		lambdahttp.Start(http.HandlerFunc(page))
+	case "http-stream":
+		lambdahttp.StartStreaming(http.HandlerFunc(page))
 	case "shipped":
 		lambda.Start(shipped)
 	default:
@@ -72,6 +79,20 @@ func inside() (any, lambda.Option) {
 		_, err := x.Go(ctx)
 		return err
 	})
+}
+
+// page is a web page.
+func page(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("X-Own", r.Header.Get("X-Own"))
+	http.SetCookie(w, &http.Cookie{Name: "a", Value: "1"})
+	http.SetCookie(w, &http.Cookie{Name: "b", Value: "2"})
+	w.WriteHeader(http.StatusTeapot)
+	fmt.Fprintf(w, "<p>%s %s %q", r.Method, r.URL, body)
 }
 
 // shipped logs a line and answers with what the log shipper has written so far.
