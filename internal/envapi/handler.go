@@ -113,6 +113,7 @@ var (
 	ErrInvalidResponseMode = &Error{Status: 400, Type: "InvalidFunctionResponseMode", Message: "Invalid function response mode"}
 	ErrTruncated           = &Error{Status: 400, Type: "TruncatedHTTPRequest", Message: "HTTP request detected as truncated"}
 	ErrPayloadTooLarge     = PayloadTooLarge(MaxPayload)
+	ErrInvokeTimeout       = &Error{Status: 410, Type: "InvokeTimeout", Message: "Invoke timeout"} // in the concurrent mode only
 	ErrInternal            = &Error{Status: 500, Type: "InternalServerError", Message: "Internal Server Error"}
 )
 

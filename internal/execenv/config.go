@@ -25,6 +25,9 @@ type Config struct {
 	Initialization Initialization
 	// Env is the runtime's whole environment (see Variables).
 	Env []string
+	// MaxConcurrency is how many invocations the environment serves at once; 0
+	// is one, in AWS's usual mode. Others make the Initialization Managed.
+	MaxConcurrency int
 	// Credentials are those that the credentials endpoint gives to whoever shows
 	// CredentialsToken; without a token there is no such endpoint. Restore
 	// replaces them.
@@ -65,6 +68,9 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
+	if c.MaxConcurrency > 0 {
+		c.Initialization = Managed
+	}
 	if c.InitLimit == 0 {
 		c.InitLimit = c.Initialization.initLimit(timeoutOf(c.Version.Runs().Config))
 	}

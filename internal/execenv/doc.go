@@ -37,6 +37,11 @@
 // an extension: the runtime by SIGTERM, external extensions by their SHUTDOWN
 // event (shutdown.go has the budgets).
 //
+// In the concurrent mode (Config.MaxConcurrency, concurrent.go) the environment
+// stays Ready: several invocations run at once and each is over when it is
+// answered; nothing is frozen or reset, and a process that ends makes the
+// environment useless.
+//
 // The caller has its answer when the runtime has posted it; the environment
 // is released when the runtime asks for the next event (Config.Released).
 // Events drive everything: connection goroutines of envapi, one timer per

@@ -58,6 +58,7 @@ type Environment struct {
 	releasing    bool
 	freezer      freezer
 	reservation  *Reservation // nil when nobody has one
+	many         *concurrent  // nil but in the concurrent mode
 	initDuration time.Duration
 	reportInit   bool // the next report carries initDuration
 	// likewise, of the restore
@@ -79,14 +80,17 @@ func New(cfg Config) *Environment {
 		created: cfg.Clock.Now(), exitGrace: exitGrace,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Clock: cfg.Clock, Log: cfg.Log})
+	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Rules: telemetry.Rules{ManagedInstances: cfg.MaxConcurrency > 0}, Clock: cfg.Clock, Log: cfg.Log})
 	e.book = newLogbook(&cfg, e.hub)
 	e.tell = audience{hub: e.hub, book: e.book, more: cfg.Events}
 	e.freezer = freezer{box: cfg.Sandbox, hub: e.hub, after: cfg.FreezeAfter}
 	if !cfg.NoCPULimits {
 		e.cpu, _ = cfg.Sandbox.(sandbox.CPULimiter)
 	}
-	e.credentials = cfg.Credentials
+	e.credentials, e.many = cfg.Credentials, newConcurrent(cfg.MaxConcurrency)
+	if e.many != nil {
+		e.freezer.after = 0
+	}
 	e.api = envapi.New(e.apiConfig())
 	e.wg.Go(func() {
 		if err := e.api.Serve(cfg.Sandbox.Listener()); err != nil && e.ctx.Err() == nil {
@@ -104,6 +108,9 @@ func (e *Environment) apiConfig() envapi.Config {
 	}
 	if e.cfg.CredentialsToken != "" {
 		c.Credentials = e
+	}
+	if e.many != nil {
+		c.MaxConns = envapi.DefaultMaxConns + e.many.max
 	}
 	return c
 }
@@ -163,6 +170,9 @@ func (e *Environment) Init() (InitResult, error) {
 		// nobody waits for it.
 		e.wg.Go(e.measure)
 	default:
+		if e.many != nil {
+			e.many.failed = l.failure
+		}
 		e.resetIdleLocked(ending{reason: l.failure.reason()})
 	}
 	return result, nil
@@ -241,7 +251,9 @@ func (e *Environment) resetAndFinish(inv *Invocation, end ending, r report) {
 	e.mu.Unlock()
 	e.tell.Report(now, e.reportEvent(inv, now, r)) // while there are subscribers
 	e.reset(end)
+	e.mu.Lock()
 	inv.resetTook = e.cfg.Clock.Now().Sub(now)
+	e.mu.Unlock()
 	e.finish(inv, now, r)
 }
 
@@ -252,12 +264,17 @@ func (e *Environment) close(end ending) error {
 	e.closed.ErrorType = e.fatal
 	e.phase = phaseClosed
 	inv, l := e.inv, e.life
+	all := e.inflightLocked()
 	if l != nil {
 		e.endInitLocked(l, failure{errType: errTypeSandboxFailure, cause: "closed"})
 	}
 	e.freezer.stopLocked()
 	e.mu.Unlock()
 
+	for _, inv := range all {
+		e.endConcurrent(inv, failureJSON(errTypeShutDown, "The execution environment was shut down"),
+			report{status: telemetry.StatusFailure, errType: errTypeShutDown}, false)
+	}
 	if inv != nil {
 		inv.settle(platformFailure(inv.Event.RequestID, errTypeSandboxFailure, "the execution environment was shut down"))
 		e.finish(inv, e.cfg.Clock.Now(), report{status: telemetry.StatusFailure, errType: errTypeSandboxFailure})

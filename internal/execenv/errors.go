@@ -93,6 +93,8 @@ func (e *FailureError) Is(target error) bool {
 		return e.Type == errTypeTooLarge
 	case ErrInvalidResponseMode:
 		return e.Type == errTypeResponseMode
+	case ErrRuntimeUnavailable:
+		return e.Type == errTypeUnavailable
 	case ErrTimedOut:
 		return e.Type == errTypeTimeout
 	case ErrPlatform:

@@ -279,7 +279,7 @@ func invokeEvent(ev *envapi.Event) []byte {
 // get; neither do they get any whose name begins with an underscore.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html
 var notForExtensions = []string{
-	"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
+	"AWS_EXECUTION_ENV", maxConcurrencyVariable, "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
 	"AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
 }
 

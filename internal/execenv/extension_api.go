@@ -32,7 +32,11 @@ func (e *Environment) Register(name, features string, body []byte) (string, []by
 		return "", nil, errRegistrationClosed
 	}
 	x := e.life.named(name)
-	invoke, shutdown, apiErr := registeredEvents(asked.Events, x != nil && x.external)
+	external := x != nil && x.external
+	invoke, shutdown, apiErr := registeredEvents(asked.Events, external)
+	if apiErr == nil && e.many != nil {
+		apiErr = concurrentEvents(asked.Events, external)
+	}
 	if apiErr == nil {
 		x, apiErr = e.life.registrant(name, x)
 	}

@@ -23,6 +23,9 @@ const (
 	// SnapStart: the environment runs its init to restore/next, waits there, and
 	// is resumed by Restore.
 	SnapStart
+	// Managed: the environment serves several invocations at once
+	// (Config.MaxConcurrency).
+	Managed
 )
 
 // Type is the kind as functions and events see it.
@@ -32,6 +35,8 @@ func (i Initialization) Type() telemetry.InitializationType {
 		return telemetry.ProvisionedConcurrency
 	case SnapStart:
 		return telemetry.SnapStart
+	case Managed:
+		return telemetry.ManagedInstances
 	}
 	return telemetry.OnDemand
 }

@@ -45,15 +45,20 @@ type Invocation struct {
 	// The rest is guarded by Environment.mu.
 	started time.Time
 	life    *life // that it began in
-	size    int   // of the event's body
-	handed  int   // how often the event has been handed out
+	size    int32 // of the event's body
+	handed  int32 // how often the event has been handed out
 	timer   stopper
-	cold    bool // the first invocation after a successful init
+	// grace ends the wait for the runtime, in the concurrent mode.
+	grace stopper
+	cold  bool // the first invocation after a successful init
 	// restored: likewise, after a restore
 	restored bool
+	// answering: the runtime has begun to answer, in the concurrent mode.
+	answering bool
 	// runtimeDone: the runtime has asked for the next event; extensions may
 	// still be at work.
 	runtimeDone bool
+	reported    bool // subscribers have its report
 	responded   bool // with a whole response: sink.measured is valid
 	// toldRuntimeDone: subscribers know of that, since runtimeTook.
 	toldRuntimeDone bool

@@ -14,10 +14,14 @@ import (
 // ErrBusy, ErrIllegalMove (before an init), an ErrReserved,
 // ErrUnknownReservation, ErrReservationExpired, ErrWrongVersion or
 // ErrWrongInvokeID of reservations (see Reserve), or, for what makes no sense,
-// ErrMalformedCustomerHeaders and ErrInvalidPayloadLimit.
+// ErrMalformedCustomerHeaders and ErrInvalidPayloadLimit. In the concurrent
+// mode there are ErrDuplicateInvokeID and ErrUnhealthy, too.
 func (e *Environment) Invoke(inv *Invocation) error {
 	if err := inv.check(); err != nil {
 		return err
+	}
+	if e.many != nil {
+		return e.invokeConcurrently(inv)
 	}
 	timeout := timeoutOf(e.run)
 	e.mu.Lock()
@@ -45,7 +49,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	e.invocations++
 	inv.started = e.cfg.Clock.Now()
 	inv.Event.DeadlineMs = inv.started.Add(timeout).UnixMilli()
-	inv.size = len(inv.Event.Body)
+	inv.size = int32(len(inv.Event.Body)) // bounded by the service
 	inv.cold = e.reportInit
 	inv.restored = e.reportRestore
 	e.reportInit, e.reportRestore = false, false
@@ -193,11 +197,9 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 	if e.phase == phaseReady {
 		e.idleLocked(at)
 	}
-	reported := r.measured // before the reset, when subscribers were there
-	if !reported {
-		e.tellRuntimeDoneLocked(inv, at, r)
-		e.measureReportLocked(inv, at, &r)
-	}
+	reported := inv.reported // before the reset, when subscribers were there
+	e.tellRuntimeDoneLocked(inv, at, r)
+	e.measureReportLocked(inv, at, &r)
 	inv.ended = r
 	e.mu.Unlock()
 
@@ -218,7 +220,7 @@ func (e *Environment) finish(inv *Invocation, at time.Time, r report) {
 
 // measureReportLocked fills in a report's figures.
 func (e *Environment) measureReportLocked(inv *Invocation, at time.Time, r *report) {
-	r.measured = true
+	inv.reported = true
 	r.duration = at.Sub(inv.started)
 	if r.status == telemetry.StatusTimeout {
 		r.duration = min(r.duration, timeoutOf(e.run))

@@ -191,6 +191,9 @@ func (e *Environment) failLocked(l *life, f failure) {
 		l.endRestoreLocked(f) // who waits for it goes on
 		e.mu.Unlock()
 		return
+	case e.many != nil:
+		e.failConcurrentlyLocked(f)
+		return
 	case e.inv == nil || e.phase != phaseInvoking: // or it is only being reported yet
 		e.failedLocked(f.errType)
 		e.cfg.Log.Warn("environment failed while idle", "type", f.errType, "cause", f.cause)

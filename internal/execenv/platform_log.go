@@ -218,6 +218,9 @@ func appendReport(line []byte, r *telemetry.Report) []byte {
 	line = append(line, r.RequestID...)
 	line = append(line, "\tDuration: "...)
 	line = appendMs(line, m.Duration)
+	if m.DurationOnly {
+		return append(line, " ms"...)
+	}
 	line = append(line, " ms\tBilled Duration: "...)
 	line = strconv.AppendInt(line, m.BilledDurationMs, 10)
 	line = append(line, " ms\tMemory Size: "...)

@@ -99,7 +99,7 @@ func (inv *Invocation) Record() Record {
 	r := Record{
 		RequestID: inv.Event.RequestID, TenantID: inv.Event.TenantID,
 		Status: inv.ended.status, ErrorType: inv.ended.errType, ErrorCause: inv.outcome.Cause,
-		Received: inv.started, RequestBytes: inv.size,
+		Received: inv.started, RequestBytes: int(inv.size),
 		Started: inv.started, Finished: inv.started.Add(inv.ended.duration + inv.resetTook),
 		Duration: inv.ended.duration, InitDuration: inv.ended.initDuration,
 		ResponseMode: ResponseStreaming, FunctionResponseMode: ResponseBuffered,

@@ -14,6 +14,9 @@ const maxWaiters = envapi.DefaultMaxConns
 
 // Next implements envapi.Handler: the runtime is ready for an event.
 func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
+	if e.many != nil {
+		return e.nextConcurrently(w)
+	}
 	e.mu.Lock()
 	if e.life == nil {
 		e.mu.Unlock()
@@ -116,6 +119,23 @@ func (e *Environment) invocationDone(inv *Invocation) {
 	e.finish(inv, now, inv.reportStatus())
 }
 
+// answeredLocked moves the runtime to a state in which it answers the
+// invocation with this id, which it returns, or the API's answer.
+func (e *Environment) answeredLocked(id string, to runtimeState) (*Invocation, *envapi.Error) {
+	if e.many != nil {
+		return e.answeringLocked(id)
+	}
+	inv, apiErr := e.currentLocked(id)
+	if apiErr == nil {
+		apiErr = e.runtime.move(to)
+	}
+	if apiErr != nil {
+		return nil, apiErr
+	}
+	e.runtime = to
+	return inv, nil
+}
+
 // current returns the invocation with this id, or the API's answer.
 func (e *Environment) currentLocked(id string) (*Invocation, *envapi.Error) {
 	if e.inv == nil || e.undelivered || e.inv.Event.RequestID != id {
@@ -127,10 +147,7 @@ func (e *Environment) currentLocked(id string) (*Invocation, *envapi.Error) {
 // Response implements envapi.Handler: the runtime begins to answer.
 func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi.Error) {
 	e.mu.Lock()
-	inv, apiErr := e.currentLocked(id)
-	if apiErr == nil {
-		apiErr = e.runtime.move(runtimeResponding)
-	}
+	inv, apiErr := e.answeredLocked(id, runtimeResponding)
 	if apiErr != nil {
 		e.mu.Unlock()
 		return nil, apiErr
@@ -138,12 +155,10 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 	mode, err := ParseFunctionResponseMode(h.ResponseMode, h.HasResponseMode)
 	if err != nil {
 		// The emulator leaves the runtime stuck here; ours may go on.
-		e.runtime = runtimeResponding
 		e.mu.Unlock()
 		e.answer(inv, platformFailure(id, errTypeResponseMode, "Invalid function response mode"))
 		return nil, envapi.ErrInvalidResponseMode
 	}
-	e.runtime = runtimeResponding
 	e.mu.Unlock()
 	inv.sink = responseSink{inv: inv, body: inv.Responder.Begin(h), streamed: mode == ResponseStreaming, measured: responseFigures{began: e.cfg.Clock.Now()}}
 	return &inv.sink, nil
@@ -152,15 +167,11 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 // InvocationError implements envapi.Handler: the function failed.
 func (e *Environment) InvocationError(id string, h envapi.Header, body []byte) *envapi.Error {
 	e.mu.Lock()
-	inv, apiErr := e.currentLocked(id)
-	if apiErr == nil {
-		apiErr = e.runtime.move(runtimeErrorPosted)
-	}
+	inv, apiErr := e.answeredLocked(id, runtimeErrorPosted)
 	if apiErr != nil {
 		e.mu.Unlock()
 		return apiErr
 	}
-	e.runtime = runtimeErrorPosted
 	e.mu.Unlock()
 	e.answer(inv, reportedError(h, body))
 	return nil
@@ -195,6 +206,14 @@ func (e *Environment) answer(inv *Invocation, o Outcome) {
 
 // answerWith is answer; whole says that a complete response has been measured.
 func (e *Environment) answerWith(inv *Invocation, o Outcome, whole bool) {
+	if e.many != nil {
+		r := report{status: telemetry.StatusSuccess}
+		if o.FunctionError != "" {
+			r = report{status: telemetry.StatusError, errType: o.ErrorType}
+		}
+		e.endConcurrent(inv, o, r, whole)
+		return
+	}
 	inv.settle(o)
 	e.mu.Lock()
 	defer e.mu.Unlock()

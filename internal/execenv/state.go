@@ -21,7 +21,10 @@ type State struct {
 	FirstFatalError string `json:"firstFatalError,omitempty"`
 	// ReservedUntil is when the reservation expires that somebody has.
 	ReservedUntil time.Time `json:"reservedUntil,omitzero"`
-	// Request is the invocation in flight, if there is one.
+	// InFlight is the number of invocations of an environment that serves
+	// several at once.
+	InFlight int `json:"inFlight,omitempty"`
+	// Request is the invocation in flight of another one, if there is one.
 	Request *RequestState `json:"request,omitempty"`
 
 	Created time.Time `json:"created"`
@@ -72,6 +75,9 @@ func (e *Environment) State() State {
 				Name: x.name, External: x.external, State: string(x.state), Events: x.events(), ErrorType: x.errType,
 			})
 		}
+	}
+	if e.many != nil {
+		s.InFlight = len(e.many.inflight)
 	}
 	if e.reservation != nil {
 		s.ReservedUntil = e.reservation.Expires.UTC()

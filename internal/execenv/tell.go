@@ -117,7 +117,6 @@ func (e *Environment) tellFault(inv *Invocation, f failure) {
 
 // report is how an invocation ended.
 type report struct {
-	measured     bool // the figures are there
 	duration     time.Duration
 	initDuration time.Duration // zero: not the first invocation
 	peakBytes    int64

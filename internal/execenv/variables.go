@@ -24,12 +24,19 @@ type VariablesInput struct {
 	// CredentialsToken is what the credentials endpoint is asked with; with it
 	// the credentials themselves are not among the variables.
 	CredentialsToken string
+	// MaxConcurrency is how many invocations the runtime serves at once; 0 in
+	// the usual mode.
+	MaxConcurrency int
 	// Initialization is why the environment is made.
 	Initialization Initialization
 	// LambdaEndpoint is where the function reaches the Lambda API;
 	// OtherEndpoint where the other AWS services are, empty for none.
 	LambdaEndpoint, OtherEndpoint string
 }
+
+// maxConcurrencyVariable tells a runtime how many invocations it serves at
+// once; extensions do not get it.
+const maxConcurrencyVariable = "AWS_LAMBDA_MAX_CONCURRENCY"
 
 // defaults are the variables that a function may override.
 func defaults(in VariablesInput) []string {
@@ -77,6 +84,9 @@ func reserved(in VariablesInput) []string {
 		"LAMBDA_RUNTIME_DIR=" + runtimeDir,
 		"_AWS_XRAY_DAEMON_ADDRESS=169.254.100.1",
 		"_AWS_XRAY_DAEMON_PORT=2000",
+	}
+	if in.MaxConcurrency > 0 {
+		vars = append(vars, fmt.Sprintf("%s=%d", maxConcurrencyVariable, in.MaxConcurrency))
 	}
 	if in.Initialization != SnapStart { // what is resumed elsewhere has another stream
 		vars = append(vars, "AWS_LAMBDA_LOG_GROUP_NAME="+c.Logging.Group, "AWS_LAMBDA_LOG_STREAM_NAME="+in.LogStream)

@@ -94,6 +94,9 @@ func (e *Environment) Reset(r ResetRequest) (ResetResult, error) {
 	}
 	began := e.cfg.Clock.Now()
 	switch {
+	case e.many != nil: // it is replaced, not reset
+		defer e.mu.Unlock()
+		return ResetResult{}, e.phase.illegal("Reset")
 	case e.phase == phaseNeedsInit:
 		e.mu.Unlock()
 		return result, nil
