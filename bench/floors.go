@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -21,7 +22,8 @@ const floorWord = "floor"
 
 func floorCommand(args []string) bool { return len(args) > 2 && args[1] == floorWord }
 
-// runFloor is the main function of a floor: "echo", or "proxy URL".
+// runFloor is the main function of a floor: "echo", or "proxy URL", or what
+// streams, "stream" and "stream-proxy URL".
 func runFloor(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var h http.Handler
 	switch {
@@ -29,6 +31,15 @@ func runFloor(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		h = http.HandlerFunc(echo)
 	case len(args) == 2 && args[0] == "proxy":
 		h = newProxy(args[1])
+	case len(args) == 1 && args[0] == "stream":
+		h = http.HandlerFunc(streamPieces)
+	case len(args) == 2 && args[0] == "stream-proxy":
+		to, err := url.Parse(args[1])
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+			return 2
+		}
+		h = newStreamProxy(to)
 	default:
 		fmt.Fprintf(stderr, "no floor %q\n", args)
 		return 2

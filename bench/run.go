@@ -140,8 +140,8 @@ func (b *bench) open(ctx context.Context) error {
 }
 
 // launch starts a lamb on the sandbox of this run; the caller closes it.
-func (b *bench) launch(ctx context.Context, shells int) (*lamb, error) {
-	flags := []string{"--sandbox", b.o.sandbox}
+func (b *bench) launch(ctx context.Context, shells int, more ...string) (*lamb, error) {
+	flags := append([]string{"--sandbox", b.o.sandbox}, more...)
 	if b.o.network != "" {
 		flags = append(flags, "--network", b.o.network)
 	}
@@ -157,8 +157,8 @@ func (b *bench) launch(ctx context.Context, shells int) (*lamb, error) {
 }
 
 // start is launch for a lamb that is closed with the run.
-func (b *bench) start(ctx context.Context, shells int) (*lamb, error) {
-	l, err := b.launch(ctx, shells)
+func (b *bench) start(ctx context.Context, shells int, more ...string) (*lamb, error) {
+	l, err := b.launch(ctx, shells, more...)
 	if err == nil {
 		b.onClose(l.Close)
 	}
@@ -218,6 +218,10 @@ func (b *bench) makers() []maker {
 		{"burst", b.burstRaw},
 		{"burst-python", func(ctx context.Context) (contest, error) { return b.burstInterpreter(ctx, pythonSpec) }},
 		{"burst-node", func(ctx context.Context) (contest, error) { return b.burstInterpreter(ctx, nodeSpec) }},
+		{"stream-first-byte", b.streamFirstByte},
+		{"stream-100MB", b.streamThroughput},
+		{"stream-pace", b.streamPace},
+		{"slow-streams", b.slowStreams},
 		{"freeze", b.freeze},
 		{"many-idle", b.manyIdle},
 		{"shell-memory", b.shellMemory},

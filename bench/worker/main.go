@@ -1,7 +1,8 @@
 // Command worker is the function of the benchmarks' raw rows: a bootstrap that
 // speaks the Runtime API by hand, on one blocking socket, and answers every
 // event with itself: next to nothing of what is measured is its own. Its
-// handler "credentials" answers with the credentials of its environment. As a
+// handler "credentials" answers with the credentials of its environment, "stream"
+// streams what the event says. As a
 // file in /opt/extensions it is an extension that wants to know of invocations
 // and does nothing about them.
 package main
@@ -17,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -50,6 +52,12 @@ func run(api, handler string) error {
 		event, err := w.read()
 		if err != nil {
 			return err
+		}
+		if handler == "stream" {
+			if err := w.stream(api, event); err != nil {
+				return err
+			}
+			continue
 		}
 		if handler == "credentials" {
 			event = credentials()
@@ -137,6 +145,34 @@ func (s socket) Write(p []byte) (int, error) {
 		}
 	}
 	return done, nil
+}
+
+// stream answers with pieces of a size in bytes and a pause after each, in
+// milliseconds, as the event says.
+func (w *worker) stream(api string, event []byte) error {
+	var pieces, size, pause int
+	if _, err := fmt.Sscanf(string(event), `{"pieces":%d,"size":%d,"pause":%d}`, &pieces, &size, &pause); err != nil {
+		return err
+	}
+	piece := fmt.Appendf(nil, "%x\r\n%s\r\n", size, bytes.Repeat([]byte("s"), size))
+	// The head leaves with the first piece, and the end by itself.
+	w.out = fmt.Appendf(w.out[:0], "POST %s%s/response HTTP/1.1\r\nHost: %s\r\nLambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\r\n", base, w.id, api)
+	w.out = append(w.out, piece...)
+	out := w.out
+	for range pieces {
+		if _, err := w.conn.Write(out); err != nil {
+			return err
+		}
+		out = piece
+		if pause > 0 {
+			time.Sleep(time.Duration(pause) * time.Millisecond)
+		}
+	}
+	if _, err := w.conn.Write([]byte("0\r\n\r\n")); err != nil {
+		return err
+	}
+	_, err := w.read()
+	return err
 }
 
 // credentials are what lamb has given to this environment, as JSON.
