@@ -111,7 +111,7 @@ func TestRun(t *testing.T) {
 	a := newAPI(t, invoke, invoke, shutdown)
 	var order []string
 	x := &extension.Extension{
-		Name: "x", Features: []string{extension.AccountID}, Endpoint: a.address(),
+		Name: "x", Features: []string{extension.AccountID, "other"}, Endpoint: a.address(),
 		Init: func(_ context.Context, _ *extension.Client, r *extension.Registration) error {
 			order = append(order, fmt.Sprintf("init %+v", *r))
 			return nil
@@ -139,7 +139,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("- want, + got:\n%s", diff)
 	}
 	next := "GET " + base + "/event/next"
-	a.expect(t, `POST `+base+`/register {"events":["INVOKE","SHUTDOWN"]} Lambda-Extension-Name: x Lambda-Extension-Accept-Feature: accountId`, next, next, next)
+	a.expect(t, `POST `+base+`/register {"events":["INVOKE","SHUTDOWN"]} Lambda-Extension-Name: x Lambda-Extension-Accept-Feature: accountId,other`, next, next, next)
 }
 
 // TestFaults fails in every place.
@@ -297,4 +297,54 @@ func ExampleClient() {
 	}
 	fmt.Println(r.FunctionName, e.Type, e.Shutdown.Reason)
 	// Output: f SHUTDOWN spindown
+}
+
+// Inside a function, beside its handler.
+func ExampleExtension_Go() {
+	a := newAPI(&testing.T{}, invoke)
+	defer a.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	x := &extension.Extension{
+		Name: "inside", Internal: true, Endpoint: a.address(),
+		Invoke: func(_ context.Context, e *extension.InvokeEvent) error {
+			fmt.Println("invoked:", e.RequestID)
+			return nil
+		},
+	}
+	wait, err := x.Go(ctx) // in Lambda: in the hook of lambda.WithInit
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-a.idle
+	cancel()
+	fmt.Println(wait())
+	// Output:
+	// invoked: id
+	// <nil>
+}
+
+// Telemetry is subscribed to between Register and the first Next.
+func ExampleClient_Subscribe() {
+	a := newAPI(&testing.T{})
+	defer a.Close()
+
+	client := &extension.Client{Endpoint: a.address()}
+	defer client.Close()
+	if _, err := client.Register("example", nil); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(client.Subscribe(extension.Subscription{
+		Streams:     []extension.Stream{extension.Function},
+		Destination: extension.Destination{URI: "http://sandbox.localdomain:4243"},
+	}))
+	// Output: <nil>
+}
+
+// A Fault names what Lambda's logs are to say.
+func ExampleFault() {
+	fmt.Println(&extension.Fault{Type: "Extension.ConfigInvalid", Err: errors.New("no API key")})
+	// Output: Extension.ConfigInvalid: no API key
 }

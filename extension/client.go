@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 
 	"github.com/lambhq/lamb/internal/wire"
 )
@@ -97,8 +98,8 @@ func (c *Client) Register(name string, events []EventType, features ...string) (
 	c.id = ""
 	c.start("POST", base+"register")
 	c.conn.Header("Lambda-Extension-Name", name)
-	for _, feature := range features {
-		c.conn.Header("Lambda-Extension-Accept-Feature", feature)
+	if len(features) > 0 {
+		c.conn.Header("Lambda-Extension-Accept-Feature", strings.Join(features, ","))
 	}
 	if err := c.post("register", 200, body); err != nil {
 		return nil, err

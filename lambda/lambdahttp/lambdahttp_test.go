@@ -230,3 +230,35 @@ func ExampleEventFromContext() {
 	fmt.Println(answer.Body)
 	// Output: you are lamb
 }
+
+// The main function of a function with routes.
+func ExampleStart() {
+	http.HandleFunc("GET /hello", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Hello!") })
+	lambdahttp.Start(nil) // http.DefaultServeMux
+}
+
+// The same behind a function URL with InvokeMode RESPONSE_STREAM.
+func ExampleStartStreaming() {
+	lambdahttp.StartStreaming(http.FileServer(http.Dir("public")))
+}
+
+// What is flushed is with the caller at once.
+func ExampleWrapStreaming() {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 2 {
+			fmt.Fprintf(w, "event %d\n", i)
+			w.(http.Flusher).Flush()
+		}
+	})
+	answer, err := lambda.NewHandler(lambdahttp.WrapStreaming(handler)).Invoke(context.Background(), []byte(
+		`{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"GET"}}}`))
+	if err != nil {
+		fmt.Println(err)
+	}
+	prelude, body, _ := strings.Cut(string(answer), "\x00\x00\x00\x00\x00\x00\x00\x00")
+	fmt.Printf("%s\n%s", prelude, body)
+	// Output:
+	// {"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"}}
+	// event 0
+	// event 1
+}

@@ -270,3 +270,72 @@ func ExampleClient() {
 	}
 	// Output: /2018-06-01/runtime/invocation/8476a536-e9f4-11e8-9739-2dfe598c3fcd/response {"name":"Lamb"}
 }
+
+// printing is a Runtime API that prints what it is sent.
+func printing() (*httptest.Server, *Client) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Println(strings.TrimSpace(strings.TrimPrefix(r.URL.Path, "/2018-06-01/runtime/") + " " + string(body)))
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusAccepted)
+		}
+	}))
+	return s, &Client{Endpoint: strings.TrimPrefix(s.URL, "http://")}
+}
+
+// An event is answered with an error.
+func ExampleClient_PostError() {
+	s, client := printing()
+	defer s.Close()
+	defer client.Close()
+	inv := &Invocation{RequestID: []byte("id")} // of Next
+	if err := client.PostError(inv, &Failure{Type: "Function.SoldOut", Body: []byte(`{"errorMessage":"no ink","errorType":"SoldOut"}`)}); err != nil {
+		fmt.Println(err)
+	}
+	// Output: invocation/id/error {"errorMessage":"no ink","errorType":"SoldOut"}
+}
+
+// An answer is sent while it comes into being.
+func ExampleClient_PostStream() {
+	s, client := printing()
+	defer s.Close()
+	defer client.Close()
+	stream, err := client.PostStream(&Invocation{RequestID: []byte("id")}, "text/plain", Announced)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Fprint(stream, "one, ")
+	fmt.Fprint(stream, "two")
+	if err := stream.Close(); err != nil {
+		fmt.Println(err)
+	}
+	// Output: invocation/id/response one, two
+}
+
+// With SnapStart, the snapshot is taken while RestoreNext waits.
+func ExampleClient_RestoreNext() {
+	s, client := printing()
+	defer s.Close()
+	defer client.Close()
+	if err := client.RestoreNext(); err != nil {
+		fmt.Println(err)
+	}
+	if err := client.PostRestoreError(&Failure{Type: "Runtime.AfterRestoreError"}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// restore/next
+	// restore/error
+}
+
+// What keeps a runtime from starting is reported before it exits.
+func ExampleClient_PostInitError() {
+	s, client := printing()
+	defer s.Close()
+	defer client.Close()
+	if err := client.PostInitError(&Failure{Type: "Runtime.NoSuchHandler", Body: []byte(`{}`)}); err != nil {
+		fmt.Println(err)
+	}
+	// Output: init/error {}
+}
