@@ -55,6 +55,7 @@ func listEntry(v *function.Version, qualifier string) *api.FunctionConfiguration
 		LoggingConfig:    showLogging(cfg.Logging),
 		VpcConfig:        showVPC(cfg.VPC),
 	}
+	out.CapacityProviderConfig = showCapacity(cfg.Capacity)
 	if cfg.Environment != nil {
 		out.Environment = &api.EnvironmentResponse{Variables: cfg.Environment}
 	}

@@ -249,9 +249,9 @@ func settingsMembers() []MemberCoverage {
 		honoured("LoggingConfig.ApplicationLogLevel", "by the runtimes, and by lamb for lines that are JSON objects with `level` and `timestamp`; refused with format Text"),
 		honoured("LoggingConfig.SystemLogLevel", "for the lines of the platform; refused with format Text"),
 		honoured("LoggingConfig.LogGroup", logGroup),
-		refused(capacity+"CapacityProviderArn", "there are no capacity providers"),
-		refused(capacity+"PerExecutionEnvironmentMaxConcurrency", "there are no capacity providers"),
-		refused(capacity+"ExecutionEnvironmentMemoryGiBPerVCpu", "there are no capacity providers"),
+		echoed(capacity+"CapacityProviderArn", "this machine stands for every provider; runtimes of the family `provided` only, and `$LATEST` can be invoked as it is"),
+		honoured(capacity+"PerExecutionEnvironmentMaxConcurrency", "one environment serves so many invocations at once; 64 for each vCPU when absent"),
+		honoured(capacity+"ExecutionEnvironmentMemoryGiBPerVCpu", "for the default of PerExecutionEnvironmentMaxConcurrency only"),
 		refused("DurableConfig.RetentionPeriodInDays", "there are no durable functions"),
 		refused("DurableConfig.ExecutionTimeout", "there are no durable functions"),
 	}

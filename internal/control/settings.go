@@ -51,6 +51,7 @@ func withSettings(cfg function.Config, key function.Key, in *api.UpdateFunctionC
 		setFileSystems,
 		setLogging,
 		setSnapStart,
+		setCapacity,
 	}
 	for _, step := range steps {
 		if err := step(&cfg, key, in); err != nil {
@@ -66,8 +67,6 @@ func refuseUnsupported(_ *function.Config, _ function.Key, in *api.UpdateFunctio
 	switch {
 	case in.ImageConfig != nil:
 		return invalidParameter("ImageConfig is not supported for functions of package type Zip.")
-	case in.CapacityProviderConfig != nil:
-		return invalidParameter("CapacityProviderConfig is not supported: this installation has no capacity providers.")
 	case in.DurableConfig != nil:
 		return invalidParameter("DurableConfig is not supported: this installation does not run durable functions.")
 	}

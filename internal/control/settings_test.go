@@ -116,7 +116,7 @@ func TestSettingsRefused(t *testing.T) {
 		"level of text":           {settings{LoggingConfig: &api.LoggingConfig{ApplicationLogLevel: new("INFO")}}, invalid, "ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON."},
 		"snapstart":               {settings{SnapStart: &api.SnapStart{ApplyOn: new("PublishedVersions")}, Runtime: new("nodejs22.x")}, invalid, "nodejs22.x is not supported for SnapStart enabled functions."},
 		"image":                   {settings{ImageConfig: &api.ImageConfig{Command: []string{"x"}}}, invalid, "ImageConfig is not supported for functions of package type Zip."},
-		"capacity":                {settings{CapacityProviderConfig: &api.CapacityProviderConfig{}}, invalid, "CapacityProviderConfig is not supported: this installation has no capacity providers."},
+		"capacity":                {settings{CapacityProviderConfig: &api.CapacityProviderConfig{}}, invalid, "CapacityProviderConfig needs the ARN of a capacity provider."},
 		"durable":                 {settings{DurableConfig: &api.DurableConfig{}}, invalid, "DurableConfig is not supported: this installation does not run durable functions."},
 	}
 	for name, tt := range tests {

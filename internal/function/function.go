@@ -154,7 +154,11 @@ type Config struct {
 
 	TracingMode string // "PassThrough" or "Active"
 	SnapStart   string // ApplyOn: "None" or "PublishedVersions"
-	Logging     Logging
+	// MaxConcurrency is how many invocations one environment serves at once, 1
+	// to 1600; 0 is AWS's usual mode, with one.
+	MaxConcurrency int       `json:",omitempty"`
+	Capacity       *Capacity `json:",omitempty"`
+	Logging        Logging
 
 	DeadLetterARN string `json:",omitempty"`
 	KMSKeyARN     string `json:",omitempty"`
@@ -204,6 +208,13 @@ type Logging struct {
 	ApplicationLevel string `json:",omitempty"`
 	SystemLevel      string `json:",omitempty"`
 	Group            string
+}
+
+// Capacity is CapacityProviderConfig as it was given.
+type Capacity struct {
+	ProviderARN      string
+	MaxConcurrency   int     `json:",omitempty"` // PerExecutionEnvironmentMaxConcurrency; 0 when not given
+	MemoryGiBPerVCPU float64 `json:",omitempty"`
 }
 
 // VPC is stored and echoed; functions are not attached to a VPC.

@@ -32,6 +32,8 @@ import (
 const (
 	maxFiles     = 1024
 	maxProcesses = 1024
+	// maxFilesMany is that of functions that serve several invocations at once.
+	maxFilesMany = 4096
 )
 
 // Config is what a Launcher is made from. All but Clock and Log are required;
@@ -137,7 +139,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	box, err := l.cfg.Sandboxes.Create(ctx, sandbox.Spec{
 		ID: id, Task: task, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang,
 		MemoryMB: run.Config.MemoryMB, TmpMB: run.Config.TmpMB,
-		MaxProcesses: maxProcesses, MaxFiles: maxFiles,
+		MaxProcesses: maxProcesses, MaxFiles: filesOf(run.Config),
 	})
 	if err != nil {
 		return err
@@ -156,10 +158,10 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		Env: execenv.Variables(execenv.VariablesInput{
 			Version: v, Paths: box.Paths(), RuntimeAPI: box.Address(), LogStream: stream,
 			Language:    rt.Env(box.Paths()),
-			Credentials: creds, CredentialsToken: token, Initialization: kind,
+			Credentials: creds, CredentialsToken: token, Initialization: kind, MaxConcurrency: run.Config.MaxConcurrency,
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
-		Initialization: kind, Credentials: creds, CredentialsToken: token, Refresh: refresh,
+		Initialization: kind, MaxConcurrency: run.Config.MaxConcurrency, Credentials: creds, CredentialsToken: token, Refresh: refresh,
 		Extensions: extensions, LogStream: stream,
 		Logs:        l.cfg.Logs(v, stream),
 		Totals:      l.cfg.Totals,
@@ -170,6 +172,14 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 		Log:   l.cfg.Log.With("function", v.Key.Name, "version", v.Version, "environment", id),
 	})
 	return nil
+}
+
+// filesOf is how many open files a function may have.
+func filesOf(c function.Config) int {
+	if c.MaxConcurrency > 0 {
+		return maxFilesMany
+	}
+	return maxFiles
 }
 
 // runtime finds the interpreter, or says why there is none.

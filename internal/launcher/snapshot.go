@@ -10,7 +10,10 @@ import (
 
 // initialization is why an environment of a version is made.
 func initialization(v *function.Version) execenv.Initialization {
-	if v.SnapStarts() {
+	switch {
+	case v.Runs().Config.MaxConcurrency > 0:
+		return execenv.Managed
+	case v.SnapStarts():
 		return execenv.SnapStart
 	}
 	return execenv.OnDemand

@@ -30,6 +30,8 @@ type shelf struct {
 	tenant   string    // empty without tenant isolation
 	idle     []*member // the most recently used is last
 	busy     map[*member]struct{}
+	partial  []*member      // those of busy with a free slot
+	opening  int            // starts of environments with several slots
 	starting int            // cold starts that have no member yet
 	waiters  []chan *member // who waits for one that is finishing; all are admitted
 }
@@ -66,8 +68,12 @@ func (g *group) runs(v *function.Version) bool {
 	return g.version == v || g.version != nil && reflect.DeepEqual(g.version.Runs(), v.Runs())
 }
 
-// takeIdle takes the most recently used idle environment.
+// takeIdle takes a free slot of a busy environment, or the most recently used
+// idle environment.
 func (sh *shelf) takeIdle() *member {
+	if m := sh.takePartial(); m != nil {
+		return m
+	}
 	n := len(sh.idle)
 	if n == 0 {
 		return nil
@@ -76,6 +82,10 @@ func (sh *shelf) takeIdle() *member {
 	sh.idle[n-1] = nil
 	sh.idle = sh.idle[:n-1]
 	sh.busy[m] = struct{}{}
+	m.used = 1
+	if m.slots > 1 {
+		sh.offer(m)
+	}
 	return m
 }
 

@@ -8,6 +8,10 @@
 // second environment for nothing. Else it starts a new one, in the caller's
 // goroutine.
 //
+// A slot is the right to one invocation. Environments of functions that ask for
+// it (Config.MaxConcurrency) have several: those of busy environments are given
+// first, and who comes while one starts waits for it (slots.go).
+//
 // An invocation counts against the account's limit until its runtime asks for
 // the next one, which is after its caller was answered. So an invocation that
 // meets the limit waits briefly for one that has answered, of whatever
@@ -119,6 +123,8 @@ type member struct {
 	content  *content // what it was made from
 	scope    function.Scope
 	memoryMB int
+	slots    int       // how many invocations it serves at once
+	used     int       // slots that are taken
 	since    time.Time // idle since
 }
 
@@ -180,16 +186,17 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version, tenant string) 
 	}
 	sh := p.groupLocked(v).shelfOf(tenant)
 	var runs *content
+	slots := slotsOf(v)
 	if sh.group.runs(v) {
 		runs = sh.group.content
-		if free := p.takeLocked(sh); free != nil {
+		if free := p.takeLocked(sh, slots); free != nil {
 			p.mu.Unlock()
 			return &Slot{pool: p, member: free}, nil
 		}
 	} else {
 		// The catalog has moved on since v was looked up: this environment
 		// serves its one invocation and is never mixed with the others.
-		runs = new(content)
+		runs, slots = new(content), 1
 	}
 	if p.closed {
 		sh.tidy()
@@ -198,13 +205,16 @@ func (p *Pool) Acquire(ctx context.Context, v *function.Version, tenant string) 
 		return nil, ErrClosed
 	}
 	sh.starting++
+	if slots > 1 {
+		sh.opening++
+	}
 	if tenant != "" {
 		p.boundTenantsLocked(scope)
 	}
 	p.wg.Add(1)
 	p.mu.Unlock()
 	defer p.wg.Done()
-	m := &member{shelf: sh, scope: scope, content: runs, memoryMB: v.Runs().Config.MemoryMB}
+	m := &member{shelf: sh, scope: scope, content: runs, memoryMB: v.Runs().Config.MemoryMB, slots: slots, used: 1}
 	return p.coldStart(ctx, m, v)
 }
 
@@ -215,6 +225,9 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 	p.mu.Lock()
 	m.shelf.starting--
 	if err != nil {
+		if m.slots > 1 {
+			p.openedLocked(m, false)
+		}
 		m.shelf.tidy()
 		p.unadmitLocked(m.scope)
 		p.mu.Unlock()
@@ -233,6 +246,11 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 		_, err = m.env.Init()
 		slot.init = p.cfg.Clock.Now().Sub(began)
 	}
+	if m.slots > 1 {
+		p.mu.Lock()
+		p.openedLocked(m, err == nil)
+		p.mu.Unlock()
+	}
 	if err != nil {
 		slot.Discard()
 		if exhausted(err) {
@@ -247,7 +265,11 @@ func (p *Pool) coldStart(ctx context.Context, m *member, v *function.Version) (*
 // execenv.Environment.Invoke. On an error the slot has been discarded.
 func (s *Slot) Invoke(inv *execenv.Invocation) error {
 	err := s.member.env.Invoke(inv)
-	if err != nil {
+	switch {
+	case err == nil:
+	case s.member.slots > 1 && !errors.Is(err, execenv.ErrClosed):
+		s.pool.released(s.member) // others are at work in it
+	default:
 		s.Discard()
 	}
 	return err
@@ -257,10 +279,15 @@ func (s *Slot) Invoke(inv *execenv.Invocation) error {
 func (s *Slot) Discard() {
 	p, m := s.pool, s.member
 	p.mu.Lock()
-	delete(m.shelf.busy, m)
-	m.shelf.tidy()
-	p.dropLocked(m)
-	p.unadmitLocked(m.scope)
+	if _, busy := m.shelf.busy[m]; busy { // otherwise another one's slot had it closed
+		delete(m.shelf.busy, m)
+		m.shelf.withdraw(m)
+		m.shelf.tidy()
+		p.dropLocked(m)
+		for range m.used {
+			p.unadmitLocked(m.scope)
+		}
+	}
 	p.mu.Unlock()
 }
 
@@ -278,12 +305,17 @@ func (p *Pool) released(m *member) {
 	current := m.content == sh.group.content
 	if current && len(sh.waiters) > 0 {
 		// The waiter has been admitted itself, also when the pool is closed by now.
-		ch := sh.waiters[0]
-		sh.waiters = append(sh.waiters[:0], sh.waiters[1:]...)
-		ch <- m
+		sh.nextWaiter() <- m
+		return
+	}
+	if m.used--; m.used > 0 {
+		if current {
+			sh.offer(m)
+		}
 		return
 	}
 	delete(sh.busy, m)
+	sh.withdraw(m)
 	if !current || p.closed {
 		sh.tidy()
 		p.dropLocked(m)
@@ -316,7 +348,7 @@ func (p *Pool) Changed(key function.Key, version string, v *function.Version) {
 		for _, m := range sh.idle {
 			p.dropLocked(m)
 		}
-		sh.idle = nil
+		sh.idle, sh.partial = nil, nil
 		sh.tidy()
 	}
 }

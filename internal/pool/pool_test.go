@@ -25,13 +25,15 @@ type fakeEnv struct {
 	released func()
 	initErr  error
 
+	invokeErr error
+
 	mu        sync.Mutex
 	finishing bool
 	closed    chan struct{}
 }
 
 func (e *fakeEnv) Init() (execenv.InitResult, error) { return execenv.InitResult{}, e.initErr }
-func (e *fakeEnv) Invoke(*execenv.Invocation) error  { return nil }
+func (e *fakeEnv) Invoke(*execenv.Invocation) error  { return e.invokeErr }
 func (e *fakeEnv) Close() error                      { close(e.closed); return nil }
 func (e *fakeEnv) State() execenv.State              { return execenv.State{ID: e.name} }
 func (e *fakeEnv) Freed()                            { e.setFinishing(false) }
