@@ -52,6 +52,13 @@ type Config struct {
 	// Released is called, without locks held, whenever the environment can take
 	// an invocation again after one has finished. Nil means nobody asks.
 	Released func(*Environment)
+	// Changed is called, without locks held, after everything that may have
+	// changed the State: for tests that wait for a state. It must not block.
+	Changed func()
+	// NextAcknowledges takes an extension that asks for another event after
+	// SHUTDOWN for one that has ended: where extensions are no processes of
+	// their own. On AWS it would have to exit.
+	NextAcknowledges bool
 	// Buffers is shared between environments; nil makes own ones.
 	Buffers *envapi.Buffers
 	// InitLimit is AWS's for the Initialization when zero.

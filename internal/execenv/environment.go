@@ -42,7 +42,7 @@ type Environment struct {
 	closed    ShutdownResult // this and closeErr are valid after closeOnce
 	closeErr  error
 
-	mu    sync.Mutex
+	mu    stateMutex
 	phase phase
 	// idleReset is closed when a reset without an invocation is over; nil when
 	// none is under way.
@@ -79,6 +79,7 @@ func New(cfg Config) *Environment {
 		cfg: cfg, run: cfg.Version.Runs().Config, runtime: runtimeNotYetStarted,
 		created: cfg.Clock.Now(), exitGrace: exitGrace,
 	}
+	e.mu.changed = cfg.Changed
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.hub = telemetry.New(telemetry.Config{Dial: dialer(cfg.Sandbox), Rules: telemetry.Rules{ManagedInstances: cfg.MaxConcurrency > 0}, Clock: cfg.Clock, Log: cfg.Log})
 	e.book = newLogbook(&cfg, e.hub)

@@ -52,6 +52,10 @@ type extension struct {
 	waiter  *envapi.Waiter
 	pending *envapi.ExtensionEvent
 	errType string // why it failed, by its own account or the platform's
+	// told: it has been given SHUTDOWN. acknowledged is closed when it asks for
+	// another event after that (Config.NextAcknowledges).
+	told         bool
+	acknowledged chan struct{}
 }
 
 // move is nil when the extension may go from its state to another, and
@@ -125,7 +129,7 @@ func (e *Environment) startExtensions(l *life) bool {
 	e.mu.Lock()
 	l.unregistered, l.registered = len(e.cfg.Extensions), registered
 	for _, name := range e.cfg.Extensions {
-		l.extensions = append(l.extensions, &extension{name: name, external: true, ended: make(chan struct{}), state: extensionStarted})
+		l.extensions = append(l.extensions, &extension{name: name, external: true, ended: make(chan struct{}), acknowledged: make(chan struct{}), state: extensionStarted})
 	}
 	all := slices.Clone(l.extensions)
 	e.mu.Unlock()

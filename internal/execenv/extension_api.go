@@ -144,6 +144,10 @@ func (e *Environment) NextEvent(id string, w *envapi.Waiter) *envapi.Error {
 		e.hand(x, w, ev)
 		return nil
 	}
+	if e.cfg.NextAcknowledges && x.told {
+		x.told = false // once
+		close(x.acknowledged)
+	}
 	e.checkInitLocked(e.life)
 	inv := e.inv
 	over := inv != nil && inv.runtimeDone && !e.life.busy()

@@ -88,6 +88,37 @@ func (e *Environment) freezeIfIdle() {
 	}
 }
 
+// Freeze stops the environment's processes now, if it is idle; the next
+// invocation lets them go on, as does Thaw. The errors are ErrBusy,
+// ErrIllegalMove, ErrClosed, and the sandbox's.
+func (e *Environment) Freeze() error {
+	f := &e.freezer
+	f.moving.Lock()
+	defer f.moving.Unlock()
+	e.mu.Lock()
+	switch {
+	case e.inv != nil && e.phase < phaseBroken:
+		defer e.mu.Unlock()
+		return ErrBusy
+	case e.phase != phaseReady:
+		defer e.mu.Unlock()
+		return e.phase.illegal("Freeze")
+	case f.frozen:
+		defer e.mu.Unlock()
+		return nil
+	}
+	f.frozen = true
+	e.wg.Add(1) // phase is not Closed, so Close has yet to wait
+	e.mu.Unlock()
+	defer e.wg.Done()
+
+	f.hub.Pause()
+	return f.box.Freeze(e.ctx) // after an error it is thawed like one that is frozen
+}
+
+// Thaw lets the processes of a frozen environment go on.
+func (e *Environment) Thaw() error { return e.thaw(e.ctx) }
+
 // stopLocked ends the timer: the environment is closed.
 func (f *freezer) stopLocked() {
 	if f.timer != nil {

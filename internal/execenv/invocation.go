@@ -100,6 +100,10 @@ func (inv *Invocation) Outcome() Outcome { return inv.outcome }
 // runtime has asked for its next event, or the environment has been reset.
 func (inv *Invocation) Finished() <-chan struct{} { return inv.finished }
 
+// Started is when the environment took the invocation, by its clock; valid
+// after Invoke has returned.
+func (inv *Invocation) Started() time.Time { return inv.started }
+
 // LogTail is the last 4 KiB of the invocation's log, START to REPORT; valid
 // after Finished is closed.
 func (inv *Invocation) LogTail() string { return inv.logTail }

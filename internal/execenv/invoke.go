@@ -23,7 +23,7 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	if e.many != nil {
 		return e.invokeConcurrently(inv)
 	}
-	timeout := timeoutOf(e.run)
+	timeout := e.timeout(inv)
 	e.mu.Lock()
 	e.awaitIdleResetLocked()
 	needsInit := e.phase == phaseNeedsInit
@@ -80,6 +80,15 @@ func (e *Environment) Invoke(inv *Invocation) error {
 	e.deliver(inv)
 	e.handAll(extensions)
 	return nil
+}
+
+// timeout is how long an invocation may take.
+func (e *Environment) timeout(inv *Invocation) time.Duration {
+	limit := timeoutOf(e.run)
+	if t := inv.Terms; t != nil && t.Timeout > 0 {
+		return min(t.Timeout, limit)
+	}
+	return limit
 }
 
 // Finishing reports whether the caller of the last invocation has been
@@ -180,7 +189,7 @@ func (e *Environment) timedOut(inv *Invocation) {
 		e.mu.Unlock()
 		return
 	}
-	text := timeoutText(timeoutOf(e.run))
+	text := timeoutText(e.timeout(inv))
 	e.cutLocked(inv, failure{errType: errTypeTimeout, cause: text}, ending{reason: ReasonTimeout})
 }
 
@@ -223,7 +232,7 @@ func (e *Environment) measureReportLocked(inv *Invocation, at time.Time, r *repo
 	inv.reported = true
 	r.duration = at.Sub(inv.started)
 	if r.status == telemetry.StatusTimeout {
-		r.duration = min(r.duration, timeoutOf(e.run))
+		r.duration = min(r.duration, e.timeout(inv))
 	}
 	if inv.cold {
 		r.initDuration = e.initDuration

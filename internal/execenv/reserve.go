@@ -18,6 +18,9 @@ type Reservation struct {
 type Terms struct {
 	// Reservation is what Reserve gave; nil where nothing was reserved.
 	Reservation *Reservation
+	// Timeout, if it is shorter than the function's, replaces that; zero does
+	// not.
+	Timeout time.Duration
 	// Received is when the caller's request had come, and RequestRead how long
 	// its body took; for the Record.
 	Received    time.Time

@@ -109,6 +109,7 @@ func (e *Environment) endExtensions(external []*extension, reason string, deadli
 		if told {
 			x.pending = nil // an event that it did not fetch is not worth its last moments
 			w = x.take(ev)
+			x.told = true
 		}
 		e.mu.Unlock()
 		switch {
@@ -124,6 +125,7 @@ func (e *Environment) endExtensions(external []*extension, reason string, deadli
 	for _, x := range external {
 		select {
 		case <-x.proc.Done():
+		case <-x.acknowledged:
 		case <-limit.C():
 			return // the others have no more time either
 		}

@@ -1,6 +1,9 @@
 package execenv
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // State is what an environment is doing at a moment, for operators: it has no
 // payload, variable or credential. Times are UTC, durations milliseconds.
@@ -65,7 +68,7 @@ func (e *Environment) State() State {
 		Created: e.created.UTC(), MemorySizeMB: e.run.MemoryMB, Extensions: []ExtensionState{},
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	defer e.mu.Mutex.Unlock() // who looks changes nothing
 	s.Phase, s.Frozen, s.Runtime = e.phase.String(), e.freezer.frozen, string(e.runtime)
 	s.FirstFatalError, s.Invocations, s.MaxMemoryUsedBytes = e.fatal, e.invocations, e.memoryPeak
 	s.InitDurationMs = ms(e.initDuration)
@@ -85,13 +88,27 @@ func (e *Environment) State() State {
 	switch inv := e.inv; {
 	case inv != nil:
 		s.Request = &RequestState{
-			RequestID: inv.Event.RequestID, Started: inv.started.UTC(), Deadline: inv.started.Add(timeoutOf(e.run)).UTC(),
+			RequestID: inv.Event.RequestID, Started: inv.started.UTC(), Deadline: inv.started.Add(e.timeout(inv)).UTC(),
 			Answered: inv.isAnswered(), RuntimeDone: inv.runtimeDone,
 		}
 	case e.phase == phaseReady:
 		s.IdleSince = e.freezer.since.UTC()
 	}
 	return s
+}
+
+// stateMutex guards the state: whoever wants to know of changes is told when it
+// is released.
+type stateMutex struct {
+	sync.Mutex
+	changed func() // may be nil
+}
+
+func (m *stateMutex) Unlock() {
+	m.Mutex.Unlock()
+	if m.changed != nil {
+		m.changed()
+	}
 }
 
 // failedLocked notes why the processes' life ends, the first time.

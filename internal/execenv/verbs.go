@@ -136,7 +136,7 @@ func (e *Environment) cutLocked(inv *Invocation, f failure, end ending) {
 
 	inv.settle(platformFailure(inv.Event.RequestID, f.errType, f.cause))
 	if initialising {
-		e.tellInitEnd(l, min(e.cfg.Clock.Now().Sub(inv.started), timeoutOf(e.run)))
+		e.tellInitEnd(l, min(e.cfg.Clock.Now().Sub(inv.started), e.timeout(inv)))
 	}
 	e.tellFault(inv, f)
 	e.measure()
