@@ -1,0 +1,135 @@
+package lambdatest
+
+import (
+	"maps"
+	"math"
+	"time"
+
+	"github.com/lambhq/lamb/internal/clock"
+	"github.com/lambhq/lamb/internal/execenv"
+	"github.com/lambhq/lamb/internal/function"
+)
+
+// Defaults of Config.
+const (
+	DefaultFunctionName = "test-function"
+	DefaultRegion       = "us-east-1"
+	DefaultAccount      = "123456789012"
+	DefaultHandler      = "bootstrap"
+	DefaultTimeout      = 3 * time.Second
+	DefaultMemoryMB     = 128
+	DefaultPatience     = 30 * time.Second
+)
+
+// Config is what an environment is made from. Only Runtime is needed.
+type Config struct {
+	// Runtime is the function.
+	Runtime Program
+	// Extensions run beside it; Lambda allows ten, and more fail the init.
+	Extensions []Extension
+
+	// FunctionName, Version ("$LATEST"), Region, Account (12 digits) and
+	// HandlerName (_HANDLER) are what the function and its callers see.
+	FunctionName, Version, Region, Account, HandlerName string
+	// LogGroup is /aws/lambda/NAME and LogStream made up where they are empty.
+	LogGroup, LogStream string
+	// JSONLogs is LoggingConfig's LogFormat JSON; LogLevel is its
+	// ApplicationLogLevel.
+	JSONLogs bool
+	LogLevel string
+	// MemoryMB is the memory size. It is told to the function and reported, and
+	// limits nothing: a program here runs without isolation.
+	MemoryMB int
+	// Timeout bounds every invocation, InitTimeout the init: AWS's 10 s when
+	// zero. Timeout is a multiple of a second, as on AWS; a Request may have a
+	// shorter one.
+	Timeout, InitTimeout time.Duration
+	// Env are the function's own variables.
+	Env map[string]string
+	// Managed is the identifier of the managed runtime, such as python3.12,
+	// that Runtime is; otherwise it is provided.al2023. Programs of managed
+	// runtimes get a descriptor for log events.
+	Managed string
+	// SnapStart makes the init end at restore/next, where the environment waits
+	// for Restore.
+	SnapStart bool
+	// FreezeAfter is how long the environment has to be idle before its
+	// processes are stopped; never when zero. Goroutines cannot be stopped.
+	FreezeAfter time.Duration
+	// Listen is the address of the environment's APIs, host and port; a free
+	// port of 127.0.0.1 when empty.
+	Listen string
+	// Clock is the time by which the environment's timeouts run; that of the
+	// system when nil.
+	Clock *Clock
+	// Patience is how long methods wait before they end the test, by the
+	// system's clock.
+	Patience time.Duration
+}
+
+func (c *Config) setDefaults() {
+	text := func(p *string, v string) {
+		if *p == "" {
+			*p = v
+		}
+	}
+	text(&c.FunctionName, DefaultFunctionName)
+	text(&c.Version, function.Latest)
+	text(&c.Region, DefaultRegion)
+	text(&c.Account, DefaultAccount)
+	text(&c.HandlerName, DefaultHandler)
+	text(&c.LogGroup, "/aws/lambda/"+c.FunctionName)
+	text(&c.LogStream, "2026/01/01/["+c.Version+"]00000000000000000000000000000000")
+	text(&c.Managed, "provided.al2023")
+	text(&c.Listen, "127.0.0.1:0")
+	if c.MemoryMB == 0 {
+		c.MemoryMB = DefaultMemoryMB
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
+	}
+}
+
+// version is the function as the engine knows it.
+func (c *Config) version() *function.Version {
+	logging := function.Logging{Format: "Text", Group: c.LogGroup, ApplicationLevel: c.LogLevel}
+	if c.JSONLogs {
+		logging.Format = "JSON"
+	}
+	return &function.Version{
+		Key:     function.Key{Partition: "aws", Account: c.Account, Region: c.Region, Name: c.FunctionName},
+		Version: c.Version,
+		State:   function.StateActive,
+		Config: function.Config{
+			Runtime: c.Managed, Handler: c.HandlerName, MemoryMB: c.MemoryMB,
+			TimeoutSecs: int(math.Ceil(c.Timeout.Seconds())),
+			Environment: maps.Clone(c.Env), Logging: logging,
+		},
+	}
+}
+
+func (c *Config) initialization() execenv.Initialization {
+	if c.SnapStart {
+		return execenv.SnapStart
+	}
+	return execenv.OnDemand
+}
+
+// engineClock is the clock of the environment.
+func (c *Config) engineClock() clock.Clock {
+	if c.Clock == nil {
+		return clock.System
+	}
+	return c.Clock.fake
+}
+
+// Extension is an external extension.
+type Extension struct {
+	// Name is the name of its file, with which it has to register.
+	Name string
+	// Program is the extension.
+	Program Program
+}

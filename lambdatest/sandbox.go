@@ -1,0 +1,278 @@
+package lambdatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/sandbox/loopback"
+	"github.com/lambhq/lamb/internal/sandbox/process"
+)
+
+// leaveTime is how long box.Close waits for goroutines that were killed, so
+// that a test that ends finds none of those that heed their context.
+const leaveTime = time.Second
+
+// bootstrapPath is how the engine calls the runtime's program here.
+const bootstrapPath = "/var/task/bootstrap"
+
+// box is the sandbox of an environment: goroutines, and processes where there
+// is a program for one.
+type box struct {
+	cfg      *Config
+	listener net.Listener
+	task     string // the runtime's working folder
+
+	provider  sandbox.Provider // nil without processes, like processes
+	processes sandbox.Sandbox
+
+	mu      sync.Mutex
+	closed  bool
+	starts  map[string]int // by name
+	running map[sandbox.Proc]struct{}
+	left    []*goroutine // killed ones that had not returned
+}
+
+var (
+	_ sandbox.Sandbox = (*box)(nil)
+	_ sandbox.Dialer  = (*box)(nil)
+)
+
+func newBox(cfg *Config, task string) (*box, error) {
+	b := &box{cfg: cfg, task: task, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{})}
+	var err error
+	if b.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return nil, err
+	}
+	needed := cfg.Runtime.isProcess()
+	for _, x := range cfg.Extensions {
+		needed = needed || x.Program.isProcess()
+	}
+	if !needed {
+		return b, nil
+	}
+	if b.provider, err = process.New(process.Config{}); err != nil {
+		return nil, errors.Join(err, b.listener.Close())
+	}
+	spec := sandbox.Spec{ID: "test", Task: task}
+	if b.processes, err = b.provider.Create(context.Background(), spec); err != nil {
+		return nil, errors.Join(err, b.provider.Close(), b.listener.Close())
+	}
+	return b, nil
+}
+
+// Paths implements sandbox.Sandbox: AWS's names, which goroutines are told; for
+// processes they are this machine's.
+func (b *box) Paths() sandbox.Paths {
+	p := sandbox.Paths{Task: "/var/task", Opt: "/opt", Tmp: "/tmp"}
+	if b.processes != nil {
+		p.Task, p.Tmp = b.processes.Paths().Task, b.processes.Paths().Tmp
+	}
+	return p
+}
+
+// Listener implements sandbox.Sandbox.
+func (b *box) Listener() net.Listener { return b.listener }
+
+// Address implements sandbox.Sandbox.
+func (b *box) Address() string { return b.listener.Addr().String() }
+
+// Start implements sandbox.Sandbox.
+func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
+	name, program := filepath.Base(p.Path), b.cfg.Runtime
+	if filepath.Base(filepath.Dir(p.Path)) == "extensions" {
+		for _, x := range b.cfg.Extensions {
+			if x.Name == name {
+				program = x.Program
+			}
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, sandbox.ErrClosed
+	}
+	program = program.take(b.starts[name])
+	b.starts[name]++
+	proc, err := b.start(ctx, program, name, p)
+	if err == nil {
+		b.running[proc] = struct{}{}
+	}
+	return proc, err
+}
+
+func (b *box) start(ctx context.Context, program Program, name string, p sandbox.Process) (sandbox.Proc, error) {
+	switch {
+	case program.run != nil:
+		return startGoroutine(program.run, &Process{
+			Name: name, Endpoint: b.Address(), Env: p.Env, Stdout: p.Stdout, Stderr: p.Stderr,
+		}), nil
+	case program.attached:
+		return newAttached(), nil
+	}
+	path, err := exec.LookPath(program.path)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", notStarted(err), err)
+	}
+	p.Path, p.Args = path, append(program.args, p.Args...)
+	return b.processes.Start(ctx, p)
+}
+
+// notStarted is the sandbox's error for a program that was not found.
+func notStarted(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return sandbox.ErrNotExecutable
+	}
+	return sandbox.ErrNotFound
+}
+
+// Flush implements sandbox.Sandbox; what goroutines write needs none.
+func (b *box) Flush() {
+	if b.processes != nil {
+		b.processes.Flush()
+	}
+}
+
+// Freeze implements sandbox.Sandbox: processes stop.
+func (b *box) Freeze(ctx context.Context) error {
+	switch {
+	case b.processes == nil:
+		return nil
+	case b.provider.Fingerprint().Freeze:
+		return b.processes.Freeze(ctx)
+	}
+	return b.signalProcesses(syscall.SIGSTOP)
+}
+
+// Thaw implements sandbox.Sandbox.
+func (b *box) Thaw(ctx context.Context) error {
+	switch {
+	case b.processes == nil:
+		return nil
+	case b.provider.Fingerprint().Freeze:
+		return b.processes.Thaw(ctx)
+	}
+	return b.signalProcesses(syscall.SIGCONT)
+}
+
+// signalProcesses is for a provider that cannot freeze: the process groups of
+// the programs are told.
+func (b *box) signalProcesses(sig syscall.Signal) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for p := range b.running {
+		switch p.(type) {
+		case *goroutine, *attached:
+		default:
+			errs = append(errs, p.Signal(sig))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Kill implements sandbox.Sandbox.
+func (b *box) Kill(ctx context.Context) error {
+	b.mu.Lock()
+	for p := range b.running {
+		if g, ok := p.(*goroutine); ok {
+			b.left = append(b.left, g)
+			g.end(sandbox.Exit{Code: -1, Signal: syscall.SIGKILL})
+		}
+		if a, ok := p.(*attached); ok {
+			_ = a.Signal(syscall.SIGKILL) // never fails
+		}
+	}
+	clear(b.running)
+	b.mu.Unlock()
+	if b.processes == nil {
+		return nil
+	}
+	return b.processes.Kill(ctx)
+}
+
+// Usage implements sandbox.Sandbox. The memory of goroutines is the test's.
+func (b *box) Usage() (sandbox.Usage, error) {
+	if b.processes == nil {
+		return sandbox.Usage{}, nil
+	}
+	return b.processes.Usage()
+}
+
+// Dial implements sandbox.Dialer.
+func (b *box) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return loopback.Dial(ctx, network, address)
+}
+
+// Close implements sandbox.Sandbox.
+func (b *box) Close() error {
+	b.mu.Lock()
+	first := !b.closed
+	b.closed = true
+	b.mu.Unlock()
+	if !first {
+		return nil
+	}
+	err := errors.Join(b.Kill(context.Background()), b.listener.Close())
+	if b.processes != nil {
+		err = errors.Join(err, b.processes.Close(), b.provider.Close())
+	}
+	return err
+}
+
+// stragglers waits for the goroutines that were killed, and is the number of
+// those that have not returned.
+func (b *box) stragglers() int {
+	limit := time.NewTimer(leaveTime)
+	defer limit.Stop()
+	n := 0
+	for _, g := range b.left {
+		select {
+		case <-g.gone:
+			continue
+		default:
+		}
+		select {
+		case <-g.gone:
+		case <-limit.C:
+			limit.Reset(0)
+			n++
+		}
+	}
+	return n
+}
+
+// attached stands for a program that the test has started.
+type attached struct {
+	once sync.Once
+	done chan struct{}
+	exit sandbox.Exit
+}
+
+func newAttached() *attached { return &attached{done: make(chan struct{})} }
+
+// Done implements sandbox.Proc.
+func (a *attached) Done() <-chan struct{} { return a.done }
+
+// Exit implements sandbox.Proc.
+func (a *attached) Exit() sandbox.Exit { return a.exit }
+
+// Signal implements sandbox.Proc. The program itself does not get it.
+func (a *attached) Signal(sig syscall.Signal) error {
+	a.once.Do(func() {
+		a.exit = sandbox.Exit{Code: -1, Signal: sig}
+		close(a.done)
+	})
+	return nil
+}
