@@ -371,6 +371,9 @@ func ownFrames(text string) string {
 // TestLikeAWSLambdaGo gives the same events to the same handlers with both
 // libraries and compares every byte that comes back.
 func TestLikeAWSLambdaGo(t *testing.T) {
+	if raceEnabled {
+		t.Skip("over a hundred processes of a program that starts slowly, each with one goroutine")
+	}
 	for name, c := range contestants() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
