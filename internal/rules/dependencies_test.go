@@ -25,7 +25,7 @@ type dependency struct {
 var dependencies = map[string]dependency{
 	"modernc.org/sqlite": {
 		why:     "the embedded database; SQL has one owner",
-		allowed: []string{"./internal/store", "./internal/queue"},
+		allowed: []string{"./internal/store", "./internal/queue", "./bench/startfloor"},
 	},
 	"github.com/spf13/cobra": {
 		why:     "commands, flags and completion; nothing below the command line knows of flags",
