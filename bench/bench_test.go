@@ -64,7 +64,7 @@ func testQuick(t *testing.T, sandbox, only string) {
 		t.Fatal(err)
 	}
 	for _, l := range result.Rows {
-		if l.Lamb.Median <= 0 || l.Lamb.Count == 0 || l.Unit == "" || l.Where == "" || (l.Target != "") != (l.Met != nil) {
+		if l.Lamb.Median < 0 || l.Lamb.Count == 0 || l.Unit == "" || l.Where == "" || (l.Target != "") != (l.Met != nil) {
 			t.Errorf("line %+v lacks something", l)
 		}
 		if l.Floor != nil && (l.Floor.Median <= 0 || l.FloorWhat == "" || l.Ratio <= 0) {

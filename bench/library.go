@@ -185,8 +185,8 @@ func (b *bench) libraryAllocations(ctx context.Context) (contest, error) {
 			return []float64{client, all}, err
 		},
 		rows: []row{
-			{what: "library: allocations per event, Runtime API client", unit: "", target: target{figureMax, 0}},
-			{what: "… with a handler and its context", unit: ""},
+			{what: "library: allocations per event, Runtime API client", unit: "allocs", target: target{figureMax, 0}},
+			{what: "… with a handler and its context", unit: "allocs"},
 		},
 	}, nil
 }

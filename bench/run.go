@@ -45,11 +45,12 @@ type sizes struct {
 	burst  int // starts at once
 	shells int // prepared to measure the memory of one
 	idle   int // environments that are started and stay
+	packed int // MB that are packed
 }
 
 var (
-	fullSizes  = sizes{warm: 1000, loaded: 6400, big: 6, pairs: 4, burst: 64, shells: 128, idle: 1000}
-	quickSizes = sizes{warm: 10, loaded: 128, big: 1, pairs: 1, burst: 2, shells: 8, idle: 4}
+	fullSizes  = sizes{warm: 1000, loaded: 6400, big: 6, pairs: 4, burst: 64, shells: 128, idle: 1000, packed: 50}
+	quickSizes = sizes{warm: 10, loaded: 128, big: 1, pairs: 1, burst: 2, shells: 8, idle: 4, packed: 1}
 )
 
 // run measures and reports.

@@ -13,9 +13,6 @@ import (
 	"time"
 )
 
-// packedMB is how much is packed.
-const packedMB = 50
-
 // timed is how long a command takes, in milliseconds.
 func timed(cmd *exec.Cmd) ([]float64, error) {
 	began := time.Now()
@@ -65,11 +62,12 @@ func (b *bench) runOnce(ctx context.Context) (contest, error) {
 // packaging is lamb package of a folder, next to the compressor alone.
 func (b *bench) packaging(context.Context) (contest, error) {
 	dir := b.path("packaged")
-	content, err := writeTexts(dir, packedMB)
+	mb := b.sizes.packed
+	content, err := writeTexts(dir, mb)
 	if err != nil {
 		return contest{}, err
 	}
-	rate := func(took time.Duration) []float64 { return []float64{packedMB / took.Seconds()} }
+	rate := func(took time.Duration) []float64 { return []float64{float64(mb) / took.Seconds()} }
 	return contest{
 		floor: func(context.Context) ([]float64, error) {
 			w, err := flate.NewWriter(io.Discard, flate.DefaultCompression)
@@ -91,7 +89,7 @@ func (b *bench) packaging(context.Context) (contest, error) {
 			}
 			return rate(time.Since(began)), nil
 		},
-		rows: []row{{what: fmt.Sprintf("lamb package, %d MB", packedMB), floor: "compress/flate", unit: "MB/s", target: target{ratioMin, 0.8}}},
+		rows: []row{{what: fmt.Sprintf("lamb package, %d MB", mb), floor: "compress/flate", unit: "MB/s", target: target{ratioMin, 0.8}}},
 		most: 3,
 	}, nil
 }
