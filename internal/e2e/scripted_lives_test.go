@@ -87,14 +87,14 @@ func TestLives(t *testing.T) {
 		"timeout": {
 			play: steps.Play{"bootstrap": lives([]steps.Step{do(steps.Set, "kept"), take(), do(steps.Hang, "")}, []steps.Step{do(steps.Wait, "kept"), serves}),
 				"x": script(register("x", "INVOKE", "SHUTDOWN"), do(steps.Attend, ""))},
-			extensions: []string{"x"}, timeout: 1,
-			calls: []outcome{{errType: "Sandbox.Timedout", message: "Task timed out after 1.00 seconds"}, {payload: `{"call":1}`}},
+			extensions: []string{"x"}, timeout: 3,
+			calls: []outcome{{errType: "Sandbox.Timedout", message: "Task timed out after 3.00 seconds"}, {payload: `{"call":1}`}},
 			says:  []string{"x: INVOKE", "x: SHUTDOWN timeout", "Status: timeout", "x: INVOKE", "x: SHUTDOWN spindown"},
 		},
 		"extension-hangs-in-event": { // the caller is answered; the environment is not free
 			play: steps.Play{"bootstrap": script(serves),
 				"x": lives([]steps.Step{register("x", "INVOKE"), nextEvent("INVOKE"), do(steps.Hang, "")}, []steps.Step{register("x", "INVOKE", "SHUTDOWN"), do(steps.Attend, "")})},
-			extensions: []string{"x"}, timeout: 1,
+			extensions: []string{"x"}, timeout: 3,
 			calls: []outcome{{payload: `{"call":0}`}, {payload: `{"call":1}`, after: "Status: timeout"}},
 			says:  []string{"START", "Status: timeout", "x: INVOKE", "x: SHUTDOWN spindown"},
 		},
