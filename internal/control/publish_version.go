@@ -41,6 +41,9 @@ func (c *Control) PublishVersion(ctx context.Context, in *api.PublishVersionRequ
 	if err != nil {
 		return nil, storeError(ref.Key, err)
 	}
+	if version.State == function.StatePending {
+		c.wake()
+	}
 	return configuration(version, version.Version), nil
 }
 
@@ -129,6 +132,9 @@ func nextVersion(tx *store.Tx, latest *function.Version) (*function.Version, err
 	v.Version = strconv.Itoa(n)
 	v.RevisionID = function.NewRevisionID()
 	v.Config.Kept = function.Kept{SourceDescription: latest.Config.Description}
+	if v.SnapStarts() { // until its init has been seen to succeed
+		v.State, v.StateReason = function.StatePending, creating
+	}
 	return &v, nil
 }
 

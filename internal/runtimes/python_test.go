@@ -441,3 +441,54 @@ func TestPythonWrapperOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestPythonSnapStart: hooks run around the wait for the restore, in AWS's
+// order, and what fails in them is reported.
+func TestPythonSnapStart(t *testing.T) {
+	t.Parallel()
+	const code = `
+import snapshot_restore_py as s
+seen = []
+def note(what, fail=False):
+    seen.append(what)
+    if fail: raise KeyError(what)
+@s.register_before_snapshot
+def first(): note("b1")
+s.register_before_snapshot(note, "b2", fail=%s)
+s.register_after_restore(note, "a1")
+s.register_after_restore(note, what="a2", fail=%s)
+def f(event, context): return seen
+`
+	status := func(p post) int {
+		if p.path == "restore/next" {
+			return 200
+		}
+		return 202
+	}
+	for _, tt := range []struct {
+		before, after string
+		paths, body   string
+		exit          int
+	}{
+		{"False", "False", "restore/next invocation/id-1/response", `["b2", "b1", "a1", "a2"]`, -1},
+		{"True", "False", "init/error", "KeyError", 64},
+		{"False", "True", "restore/next restore/error", "KeyError", 65},
+	} {
+		res := program{
+			files: map[string]string{"x.py": fmt.Sprintf(code, tt.before, tt.after)}, handler: "x.f", status: status,
+			env: []string{"AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"}, events: []event{{body: "{}"}},
+		}.run(t, newestPython(t))
+		var paths []string
+		for _, p := range res.posts {
+			paths = append(paths, p.path)
+		}
+		if got := strings.Join(paths, " "); got != tt.paths || !strings.Contains(res.posts[len(res.posts)-1].body, tt.body) || res.exit != tt.exit {
+			t.Errorf("%s, %s: %s, %+v, exit %d", tt.before, tt.after, got, res.posts, res.exit)
+		}
+	}
+	// Without SnapStart the hooks can be registered all the same.
+	res := program{files: map[string]string{"x.py": fmt.Sprintf(code, "True", "True")}, handler: "x.f", events: []event{{body: "{}"}}}.run(t, newestPython(t))
+	if got := res.only(t); got.path != "invocation/id-1/response" || got.body != "[]" {
+		t.Errorf("on demand: %+v", got)
+	}
+}

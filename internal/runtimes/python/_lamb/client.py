@@ -36,6 +36,10 @@ class Client:
         """Waits for the next event; returns (status, headers, body)."""
         return self._exchange(self._next, b"")
 
+    def restore_next(self):
+        """Waits to be resumed and returns the status of the answer."""
+        return self._exchange(self._head("GET", "restore/next", ()) + b"\r\n", b"")[0]
+
     def post(self, path, body, headers):
         """Posts body and returns the status of the answer."""
         head = self._head("POST", path, headers) + b"Content-Length: %d\r\n\r\n" % len(body)
