@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/lambhq/lamb/extension"
 	"github.com/lambhq/lamb/lambda"
@@ -41,10 +42,30 @@ func main() {
 		lambdahttp.Start(http.HandlerFunc(page))
 	case "http-stream":
 		lambdahttp.StartStreaming(http.HandlerFunc(page))
+	case "together":
+		lambda.Start(together)
 	case "shipped":
 		lambda.Start(shipped)
 	default:
 		log.Fatalf("no handler %q", handler)
+	}
+}
+
+var (
+	arrived  atomic.Int32
+	complete = make(chan struct{})
+)
+
+// together answers when n of its invocations are at work in this process.
+func together(ctx context.Context, n int32) (int32, error) {
+	if arrived.Add(1) == n {
+		close(complete)
+	}
+	select {
+	case <-complete:
+		return arrived.Load(), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
 }
 
