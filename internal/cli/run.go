@@ -97,7 +97,7 @@ func run(ctx context.Context, path string, event []byte, o runOptions, stdout, s
 	show := &runView{out: stdout, err: stderr, colour: coloursFor(stderr), quiet: o.quiet, json: o.output.json()}
 	r, err := solo.Open(solo.Config{
 		Version: v, Interpreters: o.interpreters, SDKDir: o.sdkDir, Logs: show, Log: show.logger(),
-		Sandboxes: func(dir string) (sandbox.Provider, error) { return openForRun(dir, o) },
+		Sandboxes: func(dir string, untried bool) (sandbox.Provider, error) { return openForRun(dir, untried, o) },
 	})
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func runVersion(p *project.Project, o runOptions) (*function.Version, error) {
 	return &function.Version{Key: key, Version: function.Latest, State: function.StateActive, Config: cfg}, nil
 }
 
-func openForRun(dir string, o runOptions) (sandbox.Provider, error) {
+func openForRun(dir string, untried bool, o runOptions) (sandbox.Provider, error) {
 	kind, err := server.ParseSandbox(o.sandbox)
 	if err != nil {
 		return nil, usageError{err}
@@ -174,7 +174,7 @@ func openForRun(dir string, o runOptions) (sandbox.Provider, error) {
 		return nil, err
 	}
 	return server.OpenSandboxes(server.SandboxConfig{
-		Kind: kind, WorkDir: dir, Network: o.network, Policy: relay.Policy{HostPorts: ports},
+		Kind: kind, WorkDir: dir, Network: o.network, Single: untried, Policy: relay.Policy{HostPorts: ports},
 		LambdaAPI: func(context.Context, string) (net.Conn, error) { return nil, errors.New("lamb run serves no API") },
 	})
 }

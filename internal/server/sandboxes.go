@@ -56,6 +56,8 @@ type SandboxConfig struct {
 	Network string
 	// Shells is how many native sandboxes are prepared ahead.
 	Shells int
+	// Single says that one sandbox is all that is wanted; see native.Config.
+	Single bool
 	// Policy is what a private network may reach, LambdaAPI its way to lamb;
 	// see native.Config.
 	Policy    relay.Policy
@@ -87,7 +89,7 @@ func (cfg *SandboxConfig) ownNetwork() bool {
 
 func openNative(cfg SandboxConfig) (sandbox.Provider, error) {
 	p, err := native.New(native.Config{
-		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: cfg.Shells, TmpMB: readyTmpMB, Stores: cfg.Stores,
+		WorkDir: filepath.Join(cfg.WorkDir, "native"), Ready: cfg.Shells, Single: cfg.Single, TmpMB: readyTmpMB, Stores: cfg.Stores,
 		Network: cfg.Network, Policy: cfg.Policy, LambdaAPI: cfg.LambdaAPI, Logger: cfg.Log,
 	})
 	if missing, ok := errors.AsType[*native.Unavailable](err); ok {

@@ -31,8 +31,9 @@ type Config struct {
 	// Version is the function. Its Code and Layers are ignored. Required.
 	Version *function.Version
 	// Sandboxes opens the provider, which works in a folder; the Runner closes
-	// it. Required.
-	Sandboxes func(workDir string) (sandbox.Provider, error)
+	// it. untried is said first: the provider need not find out whether sandboxes
+	// work here, because where one does not it is opened again without. Required.
+	Sandboxes func(workDir string, untried bool) (sandbox.Provider, error)
 	// Interpreters and SDKDir: see runtimes.Options.
 	Interpreters map[string]string
 	SDKDir       string
@@ -48,8 +49,8 @@ type Runner struct {
 	dir       string // of everything, removed by Close
 	task, opt string
 	provider  sandbox.Provider
+	untried   bool // the provider is, see Config.Sandboxes
 	env       pool.Environment
-	released  chan struct{}
 }
 
 // Open makes the folders and the sandbox; nothing runs yet.
@@ -61,19 +62,25 @@ func Open(cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cfg: cfg, dir: dir, task: filepath.Join(dir, "cache", "task"), opt: filepath.Join(dir, "cache", "opt"), released: make(chan struct{}, 1)}
+	r := &Runner{cfg: cfg, dir: dir, task: filepath.Join(dir, "cache", "task"), opt: filepath.Join(dir, "cache", "opt")}
 	// The sandbox's user has to come through.
 	err = os.Chmod(dir, 0o755)
 	for _, sub := range []string{r.task, r.opt, filepath.Join(dir, "sandboxes")} {
 		err = errors.Join(err, os.MkdirAll(sub, 0o755))
 	}
 	if err == nil {
-		r.provider, err = cfg.Sandboxes(filepath.Join(dir, "sandboxes"))
+		err = r.open(true)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+func (r *Runner) open(untried bool) (err error) {
+	r.untried = untried
+	r.provider, err = r.cfg.Sandboxes(filepath.Join(r.dir, "sandboxes"), untried)
+	return err
 }
 
 // Fingerprint says what isolation the function has.
@@ -151,6 +158,25 @@ func (r *Runner) Folders(context.Context, function.Content) (task, opt string, r
 // on AWS.
 func (r *Runner) Start(ctx context.Context) (launched, initialised time.Duration, err error) {
 	began := time.Now()
+	env, err := r.launch(ctx)
+	if err != nil && r.untried {
+		if err := errors.Join(r.provider.Close(), r.open(false)); err != nil {
+			return 0, 0, err
+		}
+		env, err = r.launch(ctx)
+	}
+	launched = time.Since(began)
+	if err != nil {
+		return launched, 0, err
+	}
+	r.env = env
+	began = time.Now()
+	_, err = env.Init()
+	return launched, time.Since(began), err
+}
+
+// launch makes the environment.
+func (r *Runner) launch(ctx context.Context) (pool.Environment, error) {
 	launch := launcher.New(launcher.Config{
 		Code: r, Sandboxes: r.provider, Keyring: &auth.Keyring{}, Access: auth.AccessNone,
 		Runtimes: runtimes.New(runtimes.Options{
@@ -160,20 +186,7 @@ func (r *Runner) Start(ctx context.Context) (launched, initialised time.Duration
 		Logs: func(*function.Version, string) execenv.Logs { return r.cfg.Logs },
 		Log:  r.cfg.Log,
 	})
-	env, err := launch.Launch(ctx, r.cfg.Version, func() {
-		select {
-		case r.released <- struct{}{}:
-		default:
-		}
-	})
-	launched = time.Since(began)
-	if err != nil {
-		return launched, 0, err
-	}
-	r.env = env
-	began = time.Now()
-	_, err = env.Init()
-	return launched, time.Since(began), err
+	return launch.Launch(ctx, r.cfg.Version, func() {}) // Invoke sees when it is free again
 }
 
 // Result is what became of one invocation.

@@ -29,6 +29,10 @@ type Config struct {
 	WorkDir string
 	// Ready is how many shells are prepared ahead; zero means none.
 	Ready int
+	// Single says that one sandbox is all that is wanted: nothing is made ahead
+	// for others, and New does not try whether this host allows one. Where it
+	// does not, Create fails.
+	Single bool
 	// Stores are the folders, 16 at most, in which the folders of specs lie:
 	// prepared shells serve only specs that have all their folders in these.
 	Stores []string

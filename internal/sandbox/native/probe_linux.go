@@ -24,6 +24,9 @@ const trialTmpMB = 16
 // whether this host allows it. It gives up the limit of /tmp where that does
 // not work.
 func (p *Provider) try() error {
+	if p.single {
+		return nil
+	}
 	err := p.tryOnce()
 	if p.disks == nil || err == nil {
 		return err

@@ -56,6 +56,7 @@ type Provider struct {
 
 	boxes  live.Set[*Box]
 	trials sync.WaitGroup // that are being removed
+	single bool           // Config.Single
 }
 
 var _ sandbox.Provider = (*Provider)(nil)
@@ -73,7 +74,7 @@ var providers atomic.Uint64
 // caller closes the provider.
 func New(cfg Config) (*Provider, error) {
 	p := &Provider{
-		log: cfg.Logger, rootless: os.Geteuid() != 0,
+		log: cfg.Logger, rootless: os.Geteuid() != 0, single: cfg.Single,
 		buffers: output.NewBuffers(),
 		endings: make(chan struct{}, maxEndings), lambdaAPI: cfg.LambdaAPI,
 	}
@@ -83,7 +84,7 @@ func New(cfg Config) (*Provider, error) {
 	if err := p.open(cfg); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	if p.disks != nil {
+	if p.disks != nil && !p.single {
 		p.disks.fill(p.log)
 	}
 	p.pool.start()
