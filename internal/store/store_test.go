@@ -47,9 +47,10 @@ func fullVersion() *function.Version {
 		TracingMode: "Active", SnapStart: "None",
 		Logging:       function.Logging{Format: "JSON", ApplicationLevel: "INFO", SystemLevel: "WARN", Group: "/aws/lambda/full"},
 		DeadLetterARN: "arn:sqs", KMSKeyARN: "arn:kms",
-		VPC:             &function.VPC{SubnetIDs: []string{"s"}, SecurityGroupIDs: []string{"g"}, VPCID: "v", IPv6: true},
-		FileSystems:     []function.FileSystem{{ARN: "arn:fs", LocalMountPath: "/mnt/x"}},
-		ImageConfig:     &function.ImageConfig{EntryPoint: []string{"e"}, Command: []string{"c"}, WorkingDirectory: "/w"},
+		VPC:            &function.VPC{SubnetIDs: []string{"s"}, SecurityGroupIDs: []string{"g"}, VPCID: "v", IPv6: true},
+		FileSystems:    []function.FileSystem{{ARN: "arn:fs", LocalMountPath: "/mnt/x"}},
+		ImageConfig:    &function.ImageConfig{EntryPoint: []string{"e"}, Command: []string{"c"}, WorkingDirectory: "/w"},
+		MaxConcurrency: 4, Capacity: &function.Capacity{ProviderARN: "arn:capacity", MaxConcurrency: 4, MemoryGiBPerVCPU: 2},
 		TenantIsolation: "PER_TENANT", RuntimeVersionARN: "arn:runtime", SourceKMSKeyARN: "arn:kms:2",
 	}
 	before := v.Config
