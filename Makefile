@@ -18,7 +18,7 @@ staticcheck := go tool -modfile=tools/go.mod staticcheck
 # detector, which is the only thing here that needs a C compiler.
 race := $(addsuffix /...,$(addprefix ./internal/, \
 	catalog control envapi execenv invoke launcher pool sandbox store \
-	telemetry wire) ./lambda ./extension)
+	telemetry wire) ./lambda ./extension ./lambdatest)
 cc := $(shell command -v $${CC:-gcc} || command -v clang || command -v cc)
 
 .PHONY: help

@@ -44,12 +44,22 @@ type Config struct {
 	// zero. Timeout is a multiple of a second, as on AWS; a Request may have a
 	// shorter one.
 	Timeout, InitTimeout time.Duration
+	// Registration are further members of the answer that extensions get when
+	// they register; AWS has none.
+	Registration map[string]string
+	// Code is the folder with the function's code: the working folder of a
+	// process, and its LAMBDA_TASK_ROOT. It is an empty one when empty.
+	Code string
 	// Env are the function's own variables.
 	Env map[string]string
 	// Managed is the identifier of the managed runtime, such as python3.12,
 	// that Runtime is; otherwise it is provided.al2023. Programs of managed
 	// runtimes get a descriptor for log events.
 	Managed string
+	// Concurrency makes the environment one of a managed instance, with
+	// AWS_LAMBDA_MAX_CONCURRENCY: that many invocations at once, 1 to 1600. It is
+	// not frozen or reset, and its invocations have no log of their own.
+	Concurrency int
 	// SnapStart makes the init end at restore/next, where the environment waits
 	// for Restore.
 	SnapStart bool
@@ -59,6 +69,8 @@ type Config struct {
 	// Listen is the address of the environment's APIs, host and port; a free
 	// port of 127.0.0.1 when empty.
 	Listen string
+	// RecordCalls keeps what programs ask of the APIs; see Environment.Calls.
+	RecordCalls bool
 	// Clock is the time by which the environment's timeouts run; that of the
 	// system when nil.
 	Clock *Clock

@@ -47,26 +47,30 @@ func New(t TB, cfg Config) *Environment {
 	if err := cfg.check(); err != nil {
 		t.Fatalf("lambdatest: %v", err)
 	}
-	box, err := newBox(&cfg, t.TempDir())
+	if cfg.Code == "" {
+		cfg.Code = t.TempDir()
+	}
+	journal := newJournal()
+	box, err := newBox(&cfg, journal.changes.tell)
 	if err != nil {
 		t.Fatalf("lambdatest: %v", err)
 	}
 	e := &Environment{
-		t: t, cfg: cfg, version: cfg.version(), box: box, journal: newJournal(),
+		t: t, cfg: cfg, version: cfg.version(), box: box, journal: journal,
 		initDone: make(chan struct{}), work: make(chan struct{}, 1),
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.vars = execenv.Variables(execenv.VariablesInput{
 		Version: e.version, Paths: box.Paths(), RuntimeAPI: box.Address(), LogStream: cfg.LogStream,
 		Credentials:    execenv.Credentials{AccessKeyID: "test", SecretAccessKey: "test", SessionToken: "test"},
-		Initialization: cfg.initialization(),
+		Initialization: cfg.initialization(), MaxConcurrency: cfg.Concurrency,
 	})
 	e.engine = execenv.New(execenv.Config{
 		ID: "test", Version: e.version, Sandbox: box, Bootstrap: execenv.Bootstrap{Path: bootstrapPath},
 		Initialization: cfg.initialization(), Env: e.vars, Extensions: cfg.extensionNames(),
 		LogStream: cfg.LogStream, Events: e.journal, Logs: e.journal, Changed: e.journal.changes.tell,
 		InitLimit: cfg.InitTimeout, FreezeAfter: cfg.FreezeAfter, Clock: cfg.engineClock(),
-		NextAcknowledges: true, Log: e.journal.logger(),
+		MaxConcurrency: cfg.Concurrency, NextAcknowledges: true, Registration: cfg.Registration, Log: e.journal.logger(),
 	})
 	t.Cleanup(e.cleanup)
 	e.wg.Go(e.initialise)
@@ -144,6 +148,7 @@ func (e *Environment) close() error {
 	err := e.engine.Close()
 	e.cancel()
 	e.wg.Wait()
+	e.box.calls.wg.Wait()
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -387,5 +388,41 @@ func TestFreeze(t *testing.T) {
 	env.Freeze()
 	if res := env.Call(request{"x"}); res.Status != lambdatest.Success || env.State().Frozen {
 		t.Errorf("%+v, %+v", res, env.State())
+	}
+}
+
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	const most = 3
+	var inside sync.WaitGroup
+	inside.Add(most)
+	env := lambdatest.New(t, lambdatest.Config{
+		Concurrency: most,
+		Runtime: lambdatest.Handler(func(n int) (int, error) {
+			inside.Done()
+			inside.Wait() // for the others
+			return n, nil
+		}),
+	})
+	var all []*lambdatest.Invocation
+	for n := range most {
+		all = append(all, env.Invoke(lambdatest.Request{Payload: fmt.Append(nil, n)}))
+	}
+	for n, inv := range all {
+		if res := inv.Wait(); string(res.Payload) != fmt.Sprint(n) {
+			t.Errorf("answer %d is %s", n, res.Payload)
+		}
+	}
+}
+
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	env := lambdatest.New(t, lambdatest.Config{RecordCalls: true, Runtime: lambdatest.Handler(greet)})
+	inv := env.Invoke(lambdatest.Request{Payload: []byte(`{"name":"x"}`)})
+	inv.Wait()
+	calls := env.Calls()
+	if len(calls) != 3 || calls[1].Path != "/2018-06-01/runtime/invocation/"+inv.RequestID()+"/response" ||
+		!calls[1].Complete || string(calls[1].Body) != `"hello x"` || calls[1].Header.Get("Content-Type") != "application/json" {
+		t.Errorf("calls %+v", calls)
 	}
 }

@@ -139,7 +139,8 @@ func (e *Environment) payload(event any) []byte {
 }
 
 // Invoke begins an invocation and returns at once. Those of one environment run
-// one after the other, in the order of the calls.
+// one after the other, in the order of the calls, or as many at once as
+// Config.Concurrency says.
 func (e *Environment) Invoke(r Request) *Invocation {
 	inv := e.newInvocation(r)
 	e.mu.Lock()
@@ -180,8 +181,14 @@ func (e *Environment) newInvocation(r Request) *Invocation {
 	return inv
 }
 
-// dispatch hands the invocations to the engine, one after the other.
+// dispatch hands the invocations to the engine, as many at once as it takes.
 func (e *Environment) dispatch() {
+	slots := make(chan struct{}, max(1, e.cfg.Concurrency))
+	defer func() { // those that are at work come to their end
+		for range cap(slots) {
+			slots <- struct{}{}
+		}
+	}()
 	select {
 	case <-e.initDone:
 	case <-e.ctx.Done():
@@ -194,7 +201,11 @@ func (e *Environment) dispatch() {
 		}
 		e.mu.Unlock()
 		if inv != nil {
-			inv.run()
+			slots <- struct{}{}
+			e.wg.Go(func() {
+				defer func() { <-slots }()
+				inv.run()
+			})
 			continue
 		}
 		select {

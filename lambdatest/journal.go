@@ -49,6 +49,13 @@ func (e *Environment) WaitEvent(kind string, ok func(Event) bool) Event {
 	return found
 }
 
+// TelemetryStats are the figures of what subscribers of the Telemetry and Logs
+// APIs got, since the environment was made.
+type TelemetryStats = telemetry.Stats
+
+// Telemetry tells what subscribers have got so far.
+func (e *Environment) Telemetry() TelemetryStats { return e.engine.TelemetryStats() }
+
 // Log is the environment's log so far: what its programs have written, and the
 // platform's lines.
 func (e *Environment) Log() string {

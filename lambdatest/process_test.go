@@ -66,7 +66,7 @@ func TestProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := lambdatest.New(t, lambdatest.Config{
-		Runtime: lambdatest.Exec(self, "a-runtime"), MemoryMB: 256, Timeout: time.Second,
+		Runtime: lambdatest.Exec(self, "a-runtime"), MemoryMB: 256, Timeout: 10 * time.Second,
 		Env:         map[string]string{"COLOUR": "red"},
 		Extensions:  []lambdatest.Extension{{Name: "agent", Program: lambdatest.Exec(self, "an-extension")}},
 		FreezeAfter: 20 * time.Millisecond,
@@ -78,7 +78,7 @@ func TestProcesses(t *testing.T) {
 	if res := env.Call("exit"); res.ErrorType != "Runtime.ExitError" || !strings.Contains(string(res.Payload), "exit status 3") {
 		t.Errorf("%+v %s", res, res.Payload)
 	}
-	if res := env.Call("hang"); res.Status != lambdatest.TimedOut {
+	if res := env.Do(lambdatest.Request{Payload: []byte(`"hang"`), Timeout: time.Second}); res.Status != lambdatest.TimedOut {
 		t.Errorf("%+v %s", res, res.Payload)
 	}
 	if res := env.Call("again"); res.Status != lambdatest.Success || res.Record.MaxMemoryBytes == 0 {

@@ -29,7 +29,7 @@ const bootstrapPath = "/var/task/bootstrap"
 type box struct {
 	cfg      *Config
 	listener net.Listener
-	task     string // the runtime's working folder
+	calls    calls
 
 	provider  sandbox.Provider // nil without processes, like processes
 	processes sandbox.Sandbox
@@ -46,11 +46,15 @@ var (
 	_ sandbox.Dialer  = (*box)(nil)
 )
 
-func newBox(cfg *Config, task string) (*box, error) {
-	b := &box{cfg: cfg, task: task, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{})}
+func newBox(cfg *Config, tell func()) (*box, error) {
+	b := &box{cfg: cfg, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{})}
 	var err error
 	if b.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, err
+	}
+	if cfg.RecordCalls {
+		b.calls.tell = tell
+		b.listener = &tapped{Listener: b.listener, calls: &b.calls}
 	}
 	needed := cfg.Runtime.isProcess()
 	for _, x := range cfg.Extensions {
@@ -62,7 +66,7 @@ func newBox(cfg *Config, task string) (*box, error) {
 	if b.provider, err = process.New(process.Config{}); err != nil {
 		return nil, errors.Join(err, b.listener.Close())
 	}
-	spec := sandbox.Spec{ID: "test", Task: task}
+	spec := sandbox.Spec{ID: "test", Task: cfg.Code}
 	if b.processes, err = b.provider.Create(context.Background(), spec); err != nil {
 		return nil, errors.Join(err, b.provider.Close(), b.listener.Close())
 	}

@@ -57,7 +57,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.AddCommand(
 		newServe(stdout, stderr), newDoctor(stdout),
 		newNew(stdout), newRun(os.Stdin, stdout, stderr), newDev(stdout, stderr), newPackage(stdout, stderr),
-		newIAM(stdout), newDeploy(stdout, stderr), newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout), newStatus(stdout), newMan(func() *cobra.Command { return root }, stdout),
+		newIAM(stdout), newDeploy(stdout, stderr), newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout), newStatus(stdout), newConform(stdout), newMan(func() *cobra.Command { return root }, stdout),
 	)
 	err := root.ExecuteContext(ctx)
 	switch err.(type) {

@@ -81,6 +81,10 @@ func (e *Environment) registration(features string) []byte {
 		}
 	}
 	b, _ := json.Marshal(answer) // strings always marshal
+	if len(e.cfg.Registration) > 0 {
+		more, _ := json.Marshal(e.cfg.Registration) // likewise
+		b = append(append(b[:len(b)-1], ','), more[1:]...)
+	}
 	return b
 }
 

@@ -3,6 +3,8 @@ package execenv
 import (
 	"sync"
 	"time"
+
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // State is what an environment is doing at a moment, for operators: it has no
@@ -96,6 +98,10 @@ func (e *Environment) State() State {
 	}
 	return s
 }
+
+// TelemetryStats are the figures of what subscribers got since the environment
+// was made.
+func (e *Environment) TelemetryStats() telemetry.Stats { return e.hub.Stats() }
 
 // stateMutex guards the state: whoever wants to know of changes is told when it
 // is released.
