@@ -152,8 +152,8 @@ func TestExtensionStays(t *testing.T) {
 		c.WaitTimers(2) // the invocation's and its own
 		c.Advance(budgetExternal)
 		<-inv.Answered()
-		c.WaitTimers(1)
-		c.Advance(budgetExternal) // of the shutdown
+		c.WaitTimers(2) // the invocation's again, and the shutdown's
+		c.Advance(budgetExternal)
 		<-inv.Finished()
 		if o := inv.Outcome(); o.ErrorType != "Extension.ExitError" || !strings.Contains(string(o.Payload), "Error: Extension.Gone") {
 			t.Errorf("%s", o.Payload)
