@@ -227,6 +227,7 @@ func (e *Environment) answerWith(inv *Invocation, o Outcome, whole bool) {
 type responseFigures struct {
 	began, over time.Time
 	bytes       int64
+	stream      *telemetry.StreamMetrics // nil but for a stream
 }
 
 // responseSink carries a response body to the invocation's responder.
@@ -267,6 +268,9 @@ func (s *responseSink) Finish(t envapi.Trailer) *envapi.Error {
 	s.measured.over = s.inv.life.env.cfg.Clock.Now()
 	if stream, ok := s.inv.Responder.(*Stream); ok {
 		stream.ended(s.measured.over.Sub(s.measured.began))
+		s.measured.stream = &telemetry.StreamMetrics{
+			ProducedBytes: s.measured.bytes, ThroughputBps: int64(stream.Throughput()), TimeThrottled: stream.Throttled(),
+		}
 	}
 	s.inv.life.env.answerWith(s.inv, s.body.Commit(t), true)
 	return nil

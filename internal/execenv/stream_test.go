@@ -364,3 +364,29 @@ func TestKeepEvent(t *testing.T) {
 	}
 	<-inv.Finished()
 }
+
+// TestStreamFigures: a stream's figures are in the events about its end.
+func TestStreamFigures(t *testing.T) {
+	c := clocktest.New(start)
+	half := make(chan struct{})
+	h := newHarness(t, c, serve(func(rt *fakeRuntime, id, _ string) {
+		rt.streamResponse(id, nil, func(w io.Writer) {
+			io.WriteString(w, "some")
+			<-half
+			io.WriteString(w, "more")
+		})
+	})).init()
+	s, inv := h.beginStream("id-1")
+	if _, err := s.Peek(nil); err != nil {
+		t.Fatal(err)
+	}
+	s.AddThrottled(time.Second)
+	c.Advance(2 * time.Second)
+	close(half)
+	readAll(t, s)
+	<-inv.Finished()
+	m := inv.sink.measured.stream
+	if m == nil || m.ProducedBytes != 8 || m.ThroughputBps != 4 || m.TimeThrottled != time.Second {
+		t.Errorf("figures %+v", m)
+	}
+}

@@ -97,7 +97,7 @@ func (e *Environment) tellRuntimeDoneLocked(inv *Invocation, at time.Time, r rep
 		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
 	}
 	if got := &inv.sink.measured; inv.responded {
-		ev.ProducedBytes = got.bytes
+		ev.ProducedBytes, ev.Stream = got.bytes, got.stream
 		ev.Spans = telemetry.Spans{
 			{Name: telemetry.ResponseLatency, Start: inv.started, Duration: got.began.Sub(inv.started)},
 			{Name: telemetry.ResponseDuration, Start: got.began, Duration: got.over.Sub(got.began)},
@@ -138,6 +138,9 @@ func (e *Environment) reportEvent(inv *Invocation, at time.Time, r report) telem
 		m := &ev.Metrics
 		m.RestoreDuration, m.BilledRestoreDuration = e.restoreDuration, billed(e.restoreDuration, 0)
 		m.BilledDurationMs = billed(r.duration, time.Duration(m.BilledRestoreDuration)*time.Millisecond)
+	}
+	if inv.responded {
+		ev.Metrics.Stream = inv.sink.measured.stream
 	}
 	if inv.told && inv.toldRuntimeDone {
 		done := inv.started.Add(inv.runtimeTook)

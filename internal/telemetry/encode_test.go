@@ -134,6 +134,17 @@ var invokeGolden = []golden{
 	},
 	{name: "start, least", event: InvokeStart{RequestID: "r"}, kind: "platform.start", telemetry: `{"requestId":"r"}`, logs: `{"requestId":"r"}`},
 	{
+		name: "runtimeDone, streamed",
+		event: RuntimeDone{
+			RequestID: "r", Status: StatusSuccess, Duration: 2963 * time.Microsecond, ProducedBytes: 7,
+			Stream: &StreamMetrics{ProducedBytes: 7, ThroughputBps: 70, TimeThrottled: 2 * time.Millisecond},
+		},
+		kind:      "platform.runtimeDone",
+		telemetry: `{"requestId":"r","status":"success","metrics":{"durationMs":2.963,"producedBytes":7,"outboundThroughputBps":70,"timeThrottledMs":2}}`,
+		logs:      `{"requestId":"r","status":"success"}`,
+		oldLogs:   none,
+	},
+	{
 		name: "runtimeDone, full",
 		event: RuntimeDone{
 			RequestID: "r", Status: StatusError, ErrorType: "Runtime.ExitError", Duration: 2963 * time.Microsecond,

@@ -44,11 +44,27 @@ type RuntimeDone struct {
 	RequestID     string
 	Status        Status
 	ErrorType     string
-	Duration      time.Duration // negative leaves the metrics out
-	ProducedBytes int64         // size of the response; negative leaves it out
+	Duration      time.Duration  // negative leaves the metrics out
+	ProducedBytes int64          // size of the response; negative leaves it out
+	Stream        *StreamMetrics // of a streamed response; otherwise nil
 	Spans         Spans
 	Tracing       Tracing
 	TenantID      string
+}
+
+// StreamMetrics are the further figures of a streamed response. AWS counts them
+// too, but is not known to tell subscribers.
+type StreamMetrics struct {
+	ProducedBytes int64 // also a member of RuntimeDone
+	ThroughputBps int64 // bytes a second, from the first to the last
+	TimeThrottled time.Duration
+}
+
+func (o *object) stream(m *StreamMetrics) {
+	if m != nil {
+		o.integer("outboundThroughputBps", m.ThroughputBps)
+		o.duration("timeThrottledMs", m.TimeThrottled)
+	}
 }
 
 func (RuntimeDone) kind() string      { return "platform.runtimeDone" }
@@ -74,6 +90,7 @@ func (e RuntimeDone) appendRecord(dst []byte, s Schema) []byte {
 		if e.ProducedBytes >= 0 {
 			o.integer("producedBytes", e.ProducedBytes)
 		}
+		o.stream(e.Stream)
 		o.end()
 	}
 	o.spans(&e.Spans)
@@ -111,9 +128,10 @@ type ReportMetrics struct {
 	BilledDurationMs      int64
 	MemorySizeMB          int64
 	MaxMemoryUsedMB       int64
-	InitDuration          time.Duration // after a successful cold start; else zero
-	RestoreDuration       time.Duration // after a restore; else zero
-	BilledRestoreDuration int64         // whole milliseconds; only with RestoreDuration
+	InitDuration          time.Duration  // after a successful cold start; else zero
+	RestoreDuration       time.Duration  // after a restore; else zero
+	BilledRestoreDuration int64          // whole milliseconds; only with RestoreDuration
+	Stream                *StreamMetrics // of a streamed response; otherwise nil
 }
 
 func (Report) kind() string    { return "platform.report" }
@@ -158,6 +176,10 @@ func (o *object) metrics(m *ReportMetrics, s Schema) {
 	if m.RestoreDuration != 0 && !s.logs() {
 		o.duration("restoreDurationMs", m.RestoreDuration)
 		o.integer("billedRestoreDurationMs", m.BilledRestoreDuration)
+	}
+	if m.Stream != nil && !s.logs() {
+		o.integer("producedBytes", m.Stream.ProducedBytes)
+		o.stream(m.Stream)
 	}
 }
 
