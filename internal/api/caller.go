@@ -1,6 +1,9 @@
 package api
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Caller says on whose behalf a request runs and where.
 type Caller struct {
@@ -14,6 +17,10 @@ type Caller struct {
 	// Environment is the id of the execution environment whose minted
 	// credentials signed the request; empty for all other callers.
 	Environment string
+	// Received is when the request had come, and BodyRead how long its body
+	// took.
+	Received time.Time
+	BodyRead time.Duration
 }
 
 type callerKey struct{}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/clock"
@@ -71,6 +72,10 @@ type Call struct {
 	Path string
 	// Body is good until Serve returns.
 	Body []byte
+	// Received is when the request had come, and BodyRead how long its body
+	// took.
+	Received time.Time
+	BodyRead time.Duration
 	// Caller is who signed; nil for a URL whose AuthType is NONE.
 	Caller *Caller
 }
@@ -93,7 +98,10 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 		h.fail(w, err)
 		return
 	}
-	req := invoke.Request{Ref: c.URL.Ref(), RequestID: c.RequestID, TraceID: h.cfg.Invoke.TraceID(v, r.Header.Get("X-Amzn-Trace-Id"))}
+	req := invoke.Request{
+		Ref: c.URL.Ref(), RequestID: c.RequestID, TraceID: h.cfg.Invoke.TraceID(v, r.Header.Get("X-Amzn-Trace-Id")),
+		Received: c.Received, BodyRead: c.BodyRead,
+	}
 	if req.Payload, err = h.event(r, c, req.TraceID); err != nil {
 		h.fail(w, err)
 		return

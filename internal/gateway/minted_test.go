@@ -63,8 +63,8 @@ func TestMintedSDK(t *testing.T) {
 			check(t, err, tt.invoke)
 			if tt.invoke == "" {
 				want := api.Caller{Partition: "aws", Account: "111122223333", Region: "eu-west-1", RequestID: caller.RequestID, Host: caller.Host,
-					AccessKeyID: creds.AccessKeyID, Environment: "env-1"}
-				if caller != want {
+					AccessKeyID: creds.AccessKeyID, Environment: "env-1", Received: caller.Received, BodyRead: caller.BodyRead}
+				if caller != want || caller.Received.IsZero() || caller.BodyRead <= 0 {
 					t.Errorf("caller = %+v, want %+v", caller, want)
 				}
 			}

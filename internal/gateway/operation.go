@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/auth"
@@ -46,7 +47,7 @@ func (g *Gateway) serveAPI(rq *request) {
 		rq.failUnread(bodyError(rq, op, err))
 		return
 	}
-	rq.body = b
+	rq.body, rq.read = b, time.Now()
 	if err := g.run(rq, signer, op, params, b); err != nil {
 		rq.fail(err)
 	}
@@ -84,6 +85,8 @@ func (rq *request) caller(s signer) api.Caller {
 		AccessKeyID: s.signature.AccessKeyID,
 		Host:        rq.r.Host,
 		Environment: s.owner.Environment,
+		Received:    rq.start,
+		BodyRead:    rq.read.Sub(rq.start),
 	}
 }
 

@@ -32,6 +32,8 @@ type request struct {
 	start time.Time
 	quiet bool // health and metrics: neither counted nor worth a log line
 	body  *body
+	// read is when the body had been read.
+	read time.Time
 	// counted says that the request is one of those in flight.
 	counted bool
 	// left says that the handler has returned and the answer comes later; it is

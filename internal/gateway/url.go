@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/functionurl"
@@ -78,6 +79,7 @@ func (g *Gateway) serveURL(rq *request, id, path string) {
 		return
 	}
 	rq.body = b
+	call.Received, call.BodyRead = rq.start, time.Since(rq.start)
 	if who.minted {
 		err := auth.Verify(rq.r, who.signature, who.credentials, b.sum, g.cfg.Clock.Now())
 		if refused := (*auth.Error)(nil); errors.As(err, &refused) {

@@ -125,6 +125,10 @@ type Request struct {
 	TenantID string
 	// WantLog makes Invoke wait for the REPORT line.
 	WantLog bool
+	// Received is when the caller's request had come, and BodyRead how long its
+	// body took; zero when nobody knows.
+	Received time.Time
+	BodyRead time.Duration
 }
 
 // Result is what became of an invocation that ran.
@@ -222,6 +226,7 @@ type placed struct {
 	*execenv.Invocation
 	began time.Time
 	init  time.Duration // of an environment that was started for it
+	terms execenv.Terms
 }
 
 // result is what an answered invocation gave; the event is not used any more.
@@ -277,6 +282,8 @@ func (s *Service) place(ctx context.Context, v *function.Version, req Request, t
 		}
 		inv := &placed{Invocation: execenv.NewInvocation(event, to), began: began, init: slot.InitTime()}
 		inv.WantLog = req.WantLog
+		inv.terms = execenv.Terms{Received: req.Received, RequestRead: req.BodyRead}
+		inv.Terms = &inv.terms
 		if answered != nil {
 			inv.OnAnswered(func() { answered(inv) })
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lambhq/lamb/internal/api"
+	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/pool"
 )
@@ -178,4 +179,21 @@ func TestAnswer(t *testing.T) {
 	if rec.Body.String() != "[1, 2]" || rec.Header().Get("X-Amz-Log-Result") != "" || !strings.HasPrefix(rec.Header().Get("X-Amzn-Trace-Id"), "Root=1-") {
 		t.Errorf("got %s with %v", rec.Body, rec.Header())
 	}
+}
+
+// TestRequestTimes: how long the request took to come is in the record.
+func TestRequestTimes(t *testing.T) {
+	w := newWorld(t)
+	received := time.Date(2026, 11, 30, 1, 2, 3, 0, time.UTC)
+	inv, err := w.start(t.Context(), w.version, Request{
+		Ref: function.Ref{Key: w.version.Key}, RequestID: "req-1", Received: received, BodyRead: 7 * time.Millisecond,
+	}, execenv.Buffered{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-inv.Finished()
+	if r := inv.Record(); !r.Received.Equal(received) || r.RequestRead != 7*time.Millisecond {
+		t.Errorf("received %v, read in %v", r.Received, r.RequestRead)
+	}
+	w.result(inv, w.version).Release()
 }

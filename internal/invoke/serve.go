@@ -79,7 +79,8 @@ func (s *Service) accept(r *http.Request, caller api.Caller, in asked) (*functio
 	return v, Request{
 		Ref: ref, RequestID: caller.RequestID, Payload: in.payload, ClientContext: clientContext,
 		TraceID: s.TraceID(v, r.Header.Get("X-Amzn-Trace-Id")), TenantID: tenant,
-		WantLog: api.Value(in.logType) == api.LogTypeTail,
+		WantLog:  api.Value(in.logType) == api.LogTypeTail,
+		Received: caller.Received, BodyRead: caller.BodyRead,
 	}, nil
 }
 
