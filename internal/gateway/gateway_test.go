@@ -208,7 +208,8 @@ func TestSDK(t *testing.T) {
 			t.Errorf("name = %s", aws.ToString(out.FunctionName))
 		}
 		want := api.Caller{Partition: "aws", Account: tt.account, Region: "eu-west-1",
-			RequestID: caller.RequestID, Host: caller.Host, AccessKeyID: tt.creds.AccessKeyID}
+			RequestID: caller.RequestID, Host: caller.Host, AccessKeyID: tt.creds.AccessKeyID,
+			Received: caller.Received, BodyRead: caller.BodyRead}
 		if caller != want || len(caller.RequestID) != 36 || !strings.HasPrefix(caller.Host, "127.0.0.1:") {
 			t.Errorf("caller = %+v, want %+v", caller, want)
 		}
