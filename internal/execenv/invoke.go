@@ -140,6 +140,7 @@ func (e *Environment) initAgain(inv *Invocation, l *life) error {
 	}
 	e.phase = phaseResetting
 	e.mu.Unlock()
+	e.measure() // before the reset ends what is left to measure
 	e.tellFault(inv, l.failure)
 	inv.settle(l.failure.outcome(inv.Event.RequestID))
 	e.resetAndFinish(inv, ending{reason: l.failure.reason()}, report{status: l.failure.status(), errType: l.failure.errType})
