@@ -283,8 +283,6 @@ func TestSDKInvokeKinds(t *testing.T) {
 	wantError(t, err, 501, "NotImplementedException", "Event")
 	_, err = c.ListCodeSigningConfigs(ctx, &lambda.ListCodeSigningConfigsInput{})
 	wantError(t, err, 501, "NotImplementedException", "ListCodeSigningConfigs")
-	_, err = c.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: name, Name: aws.String("live"), FunctionVersion: aws.String("$LATEST")})
-	wantError(t, err, 501, "NotImplementedException", "CreateAlias")
 
 	for payload, text := range map[string]string{
 		`{"a":`:    "Could not parse request body into json: Could not parse payload into json: ",
