@@ -82,57 +82,54 @@ func (w *Watcher) ignored(p string, folder bool) bool {
 // Next returns after the next change, when things have come to rest; changes
 // since the last Next count. It returns the context's error when that ends.
 func (w *Watcher) Next(ctx context.Context) error {
-	if err := w.first(ctx); err != nil {
-		return err
+	for {
+		if changed, err := w.event(ctx, nil); err != nil {
+			return err
+		} else if changed {
+			break
+		}
 	}
-	limit := time.NewTimer(settleLimit)
-	defer limit.Stop()
+	deadline := time.Now().Add(settleLimit)
 	rest := time.NewTimer(settle)
 	defer rest.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-limit.C:
-			return nil
-		case <-rest.C:
-			if !w.lost {
-				return nil
-			}
+		changed, err := w.event(ctx, rest.C)
+		switch {
+		case errors.Is(err, errRest), err == nil && time.Now().After(deadline):
 			return w.awaitRoot(ctx)
-		case ev, ok := <-w.notify.Events:
-			if !ok {
-				return fsnotify.ErrClosed
-			}
-			if w.counts(ev) {
-				rest.Reset(settle)
-			}
+		case err != nil:
+			return err
+		case changed:
+			rest.Reset(settle)
 		}
 	}
 }
 
-// first returns with the first event that counts.
-func (w *Watcher) first(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case ev, ok := <-w.notify.Events:
-			if !ok {
-				return fsnotify.ErrClosed
-			}
-			if w.counts(ev) {
-				return nil
-			}
-		case err, ok := <-w.notify.Errors:
-			if !ok {
-				return fsnotify.ErrClosed
-			}
-			if errors.Is(err, fsnotify.ErrEventOverflow) {
-				return nil // so many that some were lost: something has changed
-			}
-			return fmt.Errorf("watch %s: %w", w.root, err)
+// errRest: nothing has happened until a timer fired.
+var errRest = errors.New("rest")
+
+// event waits for one event, and reports whether it is a change.
+func (w *Watcher) event(ctx context.Context, rest <-chan time.Time) (bool, error) {
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-rest:
+		return false, errRest
+	case ev, ok := <-w.notify.Events:
+		if !ok {
+			return false, fsnotify.ErrClosed
 		}
+		return w.counts(ev), nil
+	case err, ok := <-w.notify.Errors:
+		if !ok {
+			return false, fsnotify.ErrClosed
+		}
+		// So many events that some were lost, or a folder that has gone while it
+		// was looked at: something has changed, and what is watched is not known.
+		if !errors.Is(err, fsnotify.ErrEventOverflow) {
+			w.lost = true
+		}
+		return true, nil
 	}
 }
 
@@ -156,9 +153,15 @@ func (w *Watcher) counts(ev fsnotify.Event) bool {
 	return true
 }
 
-// awaitRoot waits for the root to come back: a checkout or a generator may
-// have taken it away for a moment.
+// awaitRoot returns when the root is there and watched. When it has gone it is
+// waited for: a checkout or a generator may have taken it away for a moment.
 func (w *Watcher) awaitRoot(ctx context.Context) error {
+	if !w.lost {
+		return nil
+	}
+	if err := w.renew(); err != nil {
+		return err
+	}
 	tick := time.NewTicker(missingEvery)
 	defer tick.Stop()
 	for {
@@ -172,4 +175,16 @@ func (w *Watcher) awaitRoot(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// renew forgets all that was watched: under its old name the root may be
+// somewhere else.
+func (w *Watcher) renew() error {
+	n, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", w.root, err)
+	}
+	err = w.notify.Close()
+	w.notify = n
+	return err
 }
