@@ -36,7 +36,7 @@ func handle(_ context.Context, do string) (string, error) {
 	case "exit":
 		os.Exit(3)
 	case "hang":
-		select {}
+		<-time.After(time.Hour) // not select{}: with nothing else to do the program would notice
 	}
 	fmt.Println("did", do)
 	return os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") + os.Getenv("COLOUR"), nil
