@@ -24,7 +24,6 @@ type streamStep struct {
 	Bytewise bool   `json:"bytewise,omitempty"`
 	Error    string `json:"error,omitempty"`
 	Exit     *int   `json:"exit,omitempty"`
-	Kill     bool   `json:"kill,omitempty"`
 	Forever  bool   `json:"forever,omitempty"`
 }
 
@@ -197,7 +196,6 @@ func TestStreamEnds(t *testing.T) {
 		{"timeout", streamScript{Steps: []streamStep{{Write: "some"}, {Forever: true}}}, "some", "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
 		{"timeout-before", streamScript{Steps: []streamStep{{Forever: true}}}, "", "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
 		{"exit", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: p.URL, Exit: &one}}}, "some", "Runtime.ExitError", "exit status 1"},
-		{"killed", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: p.URL, Kill: true}}}, "some", "Runtime.ExitError", "signal: killed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -101,8 +100,6 @@ func do(w io.Writer, s step) error {
 	case s.Exit != nil:
 		fmt.Println("exiting")
 		os.Exit(*s.Exit)
-	case s.Kill:
-		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case s.Forever:
 		select {}
 	}
