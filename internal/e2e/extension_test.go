@@ -56,8 +56,8 @@ func TestExtension(t *testing.T) {
 		"EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]",
 		"agent: INVOKE ",
 	} {
-		if !strings.Contains(l.stdout.String(), said) {
-			t.Errorf("%q is not in the log:\n%s", said, tail(l.stdout.String()))
+		if err := l.says(name, said); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io/fs"
 	"strings"
 	"testing"
@@ -96,13 +95,6 @@ func waitActive(t testing.TB, c *lambda.Client, name string) {
 	})
 	if err := w.Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: &name}, patience); err != nil {
 		t.Fatalf("wait for %s: %v", name, err)
-	}
-	// Known: GetFunction reads the commit a moment before Invoke's memory has it.
-	for {
-		_, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeDryRun})
-		if pending := (*types.ResourceConflictException)(nil); !errors.As(err, &pending) {
-			return
-		}
 	}
 }
 

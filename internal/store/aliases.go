@@ -51,6 +51,7 @@ func scanAlias(row scanner) (*function.Alias, error) {
 
 // Alias returns an alias, or ErrNotFound.
 func (db *DB) Alias(ctx context.Context, key function.Key, name string) (*function.Alias, error) {
+	defer db.told()
 	return aliases.get(ctx, db.sql, function.Ref{Key: key, Qualifier: name})
 }
 
@@ -58,6 +59,7 @@ func (db *DB) Alias(ctx context.Context, key function.Key, name string) (*functi
 // names, those after the given name. With a version it returns those that
 // invoke it.
 func (db *DB) ListAliases(ctx context.Context, key function.Key, version, after string, limit int) ([]*function.Alias, error) {
+	defer db.told()
 	if version == "" {
 		return aliases.list(ctx, db.sql, `WHERE `+keyWhere+` AND qualifier > ? ORDER BY qualifier LIMIT ?`,
 			append(keyArgs(key), after, limit)...)

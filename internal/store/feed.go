@@ -27,10 +27,10 @@ func (c *Changes) empty() bool {
 }
 
 // Subscribe has fn called with the changes of every transaction from now on:
-// after the commit, in the order of commits, before Update returns. fn may
-// read the store, must not call Update (it would wait for itself), and should
-// be quick, for writers wait for it. stop ends the calls; fn may still be
-// running when stop returns.
+// after the commit, in the order of commits, before Update returns and before
+// any reader has an answer that shows the commit. So fn must not call the
+// store (it would wait for itself), and should be quick. stop ends the calls;
+// fn may still be running when stop returns.
 func (db *DB) Subscribe(fn func(Changes)) (stop func()) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -44,7 +44,8 @@ func (db *DB) Subscribe(fn func(Changes)) (stop func()) {
 	}
 }
 
-// publish tells the subscribers, oldest first. The caller holds db.writing.
+// publish tells the subscribers, oldest first. The caller holds db.writing and
+// db.telling.
 func (db *DB) publish(changes Changes) {
 	if changes.empty() {
 		return

@@ -41,6 +41,7 @@ func scanPolicy(row scanner) (*function.Policy, error) {
 
 // Policy returns the policy of what ref names, or ErrNotFound.
 func (db *DB) Policy(ctx context.Context, ref function.Ref) (*function.Policy, error) {
+	defer db.told()
 	return policies.get(ctx, db.sql, ref)
 }
 

@@ -20,12 +20,14 @@ type Usage struct {
 // Get returns a version; ErrNotFound when the function or the version is
 // missing, also when version is not the name of a version at all.
 func (db *DB) Get(ctx context.Context, key function.Key, version string) (*function.Version, error) {
+	defer db.told()
 	return get(ctx, db.sql, key, version)
 }
 
 // ListFunctions returns $LATEST of up to limit functions of a scope, in order
 // of names, those after the given name.
 func (db *DB) ListFunctions(ctx context.Context, scope function.Scope, after string, limit int) ([]*function.Version, error) {
+	defer db.told()
 	return list(ctx, db.sql, `SELECT `+columns+` FROM function_versions
 		WHERE `+scopeWhere+` AND version_number = 0 AND name > ?
 		ORDER BY name LIMIT ?`, append(scopeArgs(scope), after, limit)...)
@@ -34,6 +36,7 @@ func (db *DB) ListFunctions(ctx context.Context, scope function.Scope, after str
 // ListAllVersions returns up to limit versions of the functions of a scope,
 // those after the cursor: by name, $LATEST before the published ones.
 func (db *DB) ListAllVersions(ctx context.Context, scope function.Scope, after Cursor, limit int) ([]*function.Version, error) {
+	defer db.told()
 	number, err := after.number()
 	if err != nil {
 		return nil, err
@@ -48,6 +51,7 @@ func (db *DB) ListAllVersions(ctx context.Context, scope function.Scope, after C
 // cursor: $LATEST, then the published ones in order of their numbers. It
 // returns none when there is no such function.
 func (db *DB) ListVersions(ctx context.Context, key function.Key, after Cursor, limit int) ([]*function.Version, error) {
+	defer db.told()
 	number, err := after.number()
 	if err != nil {
 		return nil, err

@@ -61,6 +61,10 @@ type DB struct {
 	// channel because waiting for it ends with the caller's context.
 	writing chan struct{}
 
+	// telling is write-locked from before a commit until the subscribers know
+	// of it; see told.
+	telling sync.RWMutex
+
 	mu          sync.Mutex // guards the two below
 	subscribers map[int]func(Changes)
 	nextSub     int
@@ -129,9 +133,21 @@ func (db *DB) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
+	db.telling.Lock()
+	defer db.telling.Unlock()
 	if err := inner.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	db.publish(tx.changes)
 	return nil
+}
+
+// told waits until the subscribers know every commit that a read before it
+// can have seen. The reads of records that have a feed end with it, so that
+// who reads a record and then asks a subscriber (an SDK's waiter sees Active,
+// and its user invokes) does not find the subscriber behind.
+func (db *DB) told() {
+	db.telling.RLock()
+	//lint:ignore SA2001 only the moment is waited for
+	db.telling.RUnlock()
 }

@@ -52,6 +52,7 @@ func scanURL(row scanner) (*function.URL, error) {
 
 // URL returns the URL of what ref names, or ErrNotFound.
 func (db *DB) URL(ctx context.Context, ref function.Ref) (*function.URL, error) {
+	defer db.told()
 	return urls.get(ctx, db.sql, ref)
 }
 
@@ -59,6 +60,7 @@ func (db *DB) URL(ctx context.Context, ref function.Ref) (*function.URL, error) 
 // function's own first, then in the order of the aliases' names, those after a
 // qualifier; nil: from the beginning.
 func (db *DB) ListURLs(ctx context.Context, key function.Key, after *string, limit int) ([]*function.URL, error) {
+	defer db.told()
 	if after == nil {
 		return urls.list(ctx, db.sql, `WHERE `+keyWhere+` ORDER BY qualifier LIMIT ?`, append(keyArgs(key), limit)...)
 	}
