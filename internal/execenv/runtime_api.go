@@ -146,6 +146,7 @@ func (e *Environment) currentLocked(id string) (*Invocation, *envapi.Error) {
 
 // Response implements envapi.Handler: the runtime begins to answer.
 func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi.Error) {
+	began := e.cfg.Clock.Now() // before the state says so
 	e.mu.Lock()
 	inv, apiErr := e.answeredLocked(id, runtimeResponding)
 	if apiErr != nil {
@@ -160,7 +161,7 @@ func (e *Environment) Response(id string, h envapi.Header) (envapi.Sink, *envapi
 		return nil, envapi.ErrInvalidResponseMode
 	}
 	e.mu.Unlock()
-	inv.sink = responseSink{inv: inv, body: inv.Responder.Begin(h), streamed: mode == ResponseStreaming, measured: responseFigures{began: e.cfg.Clock.Now()}}
+	inv.sink = responseSink{inv: inv, body: inv.Responder.Begin(h), streamed: mode == ResponseStreaming, measured: responseFigures{began: began}}
 	return &inv.sink, nil
 }
 
