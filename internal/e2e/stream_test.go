@@ -24,6 +24,7 @@ type streamStep struct {
 	Bytewise bool   `json:"bytewise,omitempty"`
 	Error    string `json:"error,omitempty"`
 	Exit     *int   `json:"exit,omitempty"`
+	Kill     bool   `json:"kill,omitempty"`
 	Forever  bool   `json:"forever,omitempty"`
 }
 
@@ -179,8 +180,10 @@ func TestStreamEnds(t *testing.T) {
 	one := 1
 	p := newPace(t, l)
 	go func() {
-		<-p.asked // "some" is on its way
-		p.next()
+		for range 2 { // of two functions
+			<-p.asked // "some" is on its way
+			p.next()
+		}
 	}()
 	tests := []struct {
 		name           string
@@ -190,21 +193,27 @@ func TestStreamEnds(t *testing.T) {
 	}{
 		{"well", streamScript{Steps: []streamStep{{Write: "all"}}}, "all", "", ""},
 		{"bytewise", streamScript{Steps: []streamStep{{Write: "0123456789", Repeat: 100, Bytewise: true}}}, strings.Repeat("0123456789", 100), "", ""},
+		{"large-write", streamScript{Steps: []streamStep{{Write: "0123456789", Repeat: 800_000}}}, strings.Repeat("0123456789", 800_000), "", ""}, // of more than the burst
 		{"like-an-error", streamScript{Steps: []streamStep{{Write: `{"errorType":"E","errorMessage":"m"}`}}}, `{"errorType":"E","errorMessage":"m"}`, "", ""},
 		{"error-in-stream", streamScript{Steps: []streamStep{{Write: "some"}, {Error: "no more"}}}, "some", "errorString", `"errorMessage":"no more"`},
 		{"error-before", streamScript{Fail: "nothing at all"}, "", "Unhandled", `"errorMessage":"nothing at all"`},
-		{"timeout", streamScript{Steps: []streamStep{{Write: "some"}, {Forever: true}}}, "some", "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
-		{"timeout-before", streamScript{Steps: []streamStep{{Forever: true}}}, "", "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
+		{"timeout", streamScript{Steps: []streamStep{{Write: "some"}, {Forever: true}}}, "some", "Sandbox.Timedout", "Task timed out after 2.00 seconds"},
+		{"timeout-before", streamScript{Steps: []streamStep{{Forever: true}}}, "", "Sandbox.Timedout", "Task timed out after 2.00 seconds"},
 		{"exit", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: p.URL, Exit: &one}}}, "some", "Runtime.ExitError", "exit status 1"},
+		{"killed", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: p.URL, Kill: true}}}, "some", "Runtime.ExitError", "signal: killed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			name := l.streamFn(t, "stream-"+tt.name, "reader", func(f *fn) { f.timeout = 1 })
+			name := l.streamFn(t, "stream-"+tt.name, "reader", func(f *fn) {
+				if tt.code == "Sandbox.Timedout" {
+					f.timeout = 2
+				}
+			})
 			_, stream := l.beginStream(t, name, tt.script.json(t), func(in *lambda.InvokeWithResponseStreamInput) { in.LogType = types.LogTypeTail })
 			got := readStream(t, stream)
-			if got.text() != tt.text {
-				t.Errorf("text %q, want %q", got.text(), tt.text)
+			if text := got.text(); text != tt.text {
+				t.Errorf("text of %d bytes %.100q, want %d, %.100q", len(text), text, len(tt.text), tt.text)
 			}
 			if code := aws.ToString(got.complete.ErrorCode); code != tt.code {
 				t.Errorf("error code %q, want %q", code, tt.code)

@@ -193,14 +193,14 @@ func TestURLAccess(t *testing.T) {
 	}
 	home := l.urlOf(t, name, func(in *lambda.CreateFunctionUrlConfigInput) { in.AuthType = types.FunctionUrlAuthTypeAwsIam })
 	refused("unsigned", l.ask(t, "GET", home, ""))
-	signed := func(key string) page {
+	signed := func(by aws.Credentials) page {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), "GET", home, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-		if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: key, SecretAccessKey: "any"}, req, empty, "lambda", "us-east-1", time.Now()); err != nil {
+		if err := v4.NewSigner().SignHTTP(t.Context(), by, req, empty, "lambda", "us-east-1", time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		resp, err := l.web(t).Do(req)
@@ -211,11 +211,25 @@ func TestURLAccess(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		return page{resp, string(b)}
 	}
-	if got := signed("test"); got.StatusCode != 200 || !strings.Contains(got.text, `"accessKey":"test"`) || strings.Contains(got.text, "Signature=") {
+	anySecret := func(key string) aws.Credentials { return aws.Credentials{AccessKeyID: key, SecretAccessKey: "any"} }
+	if got := signed(anySecret("test")); got.StatusCode != 200 || !strings.Contains(got.text, `"accessKey":"test"`) || strings.Contains(got.text, "Signature=") {
 		t.Errorf("signed: %d %s", got.StatusCode, got.text)
 	}
-	refused("another account", signed("111122223333"))
-	refused("a key that lamb did not mint", signed("ASIALAMB000000000000"))
+	refused("another account", signed(anySecret("111122223333")))
+	refused("a key that lamb did not mint", signed(anySecret("ASIALAMB000000000000")))
+
+	var env map[string]string
+	l.invoke(t, l.goFn(t, "url-caller", "env"), "null").into(t, &env)
+	minted := aws.Credentials{
+		AccessKeyID: env["AWS_ACCESS_KEY_ID"], SecretAccessKey: env["AWS_SECRET_ACCESS_KEY"], SessionToken: env["AWS_SESSION_TOKEN"],
+	}
+	if got := signed(minted); got.StatusCode != 200 || !strings.Contains(got.text, `"accessKey":"`+minted.AccessKeyID+`"`) {
+		t.Errorf("signed by a function: %d %s", got.StatusCode, got.text)
+	}
+	minted.SecretAccessKey += "x"
+	if got := signed(minted); got.StatusCode != 403 || !strings.Contains(got.text, "The request signature we calculated does not match the signature you provided.") {
+		t.Errorf("a function's key with another secret: %d %s", got.StatusCode, got.text)
+	}
 
 	if _, err := l.client().UpdateFunctionUrlConfig(t.Context(), &lambda.UpdateFunctionUrlConfigInput{FunctionName: &name, AuthType: types.FunctionUrlAuthTypeNone}); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,6 +25,7 @@ type step struct {
 	Bytewise bool   `json:"bytewise"`
 	Error    string `json:"error"` // ends the stream
 	Exit     *int   `json:"exit"`  // ends the process
+	Kill     bool   `json:"kill"`  // does so, too, by SIGKILL
 	Forever  bool   `json:"forever"`
 }
 
@@ -100,6 +102,8 @@ func do(w io.Writer, s step) error {
 	case s.Exit != nil:
 		fmt.Println("exiting")
 		os.Exit(*s.Exit)
+	case s.Kill:
+		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	case s.Forever:
 		select {}
 	}
