@@ -188,11 +188,15 @@ func TestGathered(t *testing.T) {
 	tests := []struct {
 		name, request, want string
 		status              int
+		limit               int // Config.MaxError
 	}{
-		{"largest", "Content-Length: 6291556\r\n\r\n" + big, big, 202},
-		{"largest chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(big), big, 202},
-		{"too large", "Content-Length: 6291557\r\n\r\n" + big + "x", "", 413},
-		{"too large chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(big+"x"), "", 413},
+		{"largest", "Content-Length: 6291556\r\n\r\n" + big, big, 202, 0},
+		{"largest chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(big), big, 202, 0},
+		{"too large", "Content-Length: 6291557\r\n\r\n" + big + "x", "", 413, 0},
+		{"too large chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(big+"x"), "", 413, 0},
+		{"largest of less", "Content-Length: 1048576\r\n\r\n" + big[:1<<20], big[:1<<20], 202, 1 << 20},
+		{"too large of less", "Content-Length: 1048577\r\n\r\n" + big[:1<<20+1], "", 413, 1 << 20},
+		{"too large of less chunked", "Transfer-Encoding: chunked\r\n\r\n" + chunk(big[:1<<20+1]), "", 413, 1 << 20},
 	}
 	for _, tt := range tests {
 		for i, path := range []string{errorPath, "/2018-06-01/runtime/init/error"} {
@@ -201,7 +205,7 @@ func TestGathered(t *testing.T) {
 			}
 			t.Run(tt.name+path, func(t *testing.T) {
 				f := newFake()
-				_, addr := serve(t, Config{Handler: f})
+				_, addr := serve(t, Config{Handler: f, MaxError: tt.limit})
 				p := dial(t, addr)
 				p.send(head("POST", path) + tt.request)
 				r, body := p.answer("POST")

@@ -21,14 +21,16 @@ func (c *conn) initError([]byte) bool {
 	})
 }
 
-// gather is gatherUpTo the largest payload.
-func (c *conn) gather(take func(body []byte) *Error) bool { return c.gatherUpTo(MaxPayload, take) }
+// gather is gatherUpTo the largest error.
+func (c *conn) gather(take func(body []byte) *Error) bool {
+	return c.gatherUpTo(c.s.cfg.MaxError, take)
+}
 
 // gatherUpTo reads a whole body of at most limit bytes and answers with what
 // take says of it.
 func (c *conn) gatherUpTo(limit int, take func(body []byte) *Error) bool {
 	if c.req.contentLength > int64(limit) {
-		return c.answerError(ErrPayloadTooLarge)
+		return c.answerError(ErrPayloadTooLarge) // whatever the limit is, as on AWS
 	}
 	// The buffer grows with what has arrived, not with what was announced.
 	pool := c.s.cfg.Buffers

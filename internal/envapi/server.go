@@ -38,6 +38,9 @@ type Config struct {
 	// MaxConns bounds open connections; further ones are closed on accept.
 	// Zero: DefaultMaxConns.
 	MaxConns int
+	// MaxError bounds the errors that the runtime posts, in bytes. Zero:
+	// MaxPayload.
+	MaxError int
 	// HeaderTimeout bounds a request's head from its first byte. Waiting for
 	// a request is unbounded: a runtime keeps its connection while the
 	// function runs. Zero: DefaultHeaderTimeout.
@@ -82,6 +85,9 @@ func New(cfg Config) *Server {
 	}
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = DefaultMaxConns
+	}
+	if cfg.MaxError == 0 {
+		cfg.MaxError = MaxPayload
 	}
 	if cfg.HeaderTimeout == 0 {
 		cfg.HeaderTimeout = DefaultHeaderTimeout

@@ -1,5 +1,14 @@
 package execenv
 
+import (
+	"errors"
+	"fmt"
+	"path"
+	"syscall"
+
+	"github.com/lambhq/lamb/internal/sandbox"
+)
+
 // Bootstrap is the runtime that an environment starts, as seen inside its
 // sandbox.
 //
@@ -28,4 +37,33 @@ type BootstrapFailure struct {
 func InvalidEntrypoint() *BootstrapFailure {
 	return &BootstrapFailure{Type: errTypeEntrypoint,
 		Cause: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
+}
+
+// check tells of a runtime that cannot be started, without trying it. The words
+// are those of AWS's emulator, as seen in production.
+func (b *Bootstrap) check() failure {
+	switch {
+	case b.Failure != nil:
+		return failure{errType: b.Failure.Type, cause: b.Failure.Cause}
+	case b.Dir != "" && !path.IsAbs(b.Dir):
+		return failure{errType: errTypeWorkingDir, cause: fmt.Sprintf("the working directory '%s' is invalid, it needs to be an absolute path", b.Dir)}
+	}
+	return failure{}
+}
+
+// startFailure words why the sandbox did not start the runtime, as AWS does:
+// what else is known is in lamb's log.
+func (b *Bootstrap) startFailure(err error) failure {
+	switch {
+	case errors.Is(err, sandbox.ErrNoFolder) && b.Dir != "":
+		return failure{errType: errTypeWorkingDir, cause: "the working directory doesn't exist: " + b.Dir}
+	case errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable):
+		reason := err
+		if errno := syscall.Errno(0); errors.As(err, &errno) {
+			reason = errno
+		}
+		return failure{errType: errTypeEntrypoint, cause: "fork/exec " + b.Path + ": " + reason.Error()}
+	}
+	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime",
+		sandboxGone: errors.Is(err, sandbox.ErrClosed), host: hostFull(err)}
 }

@@ -32,6 +32,9 @@ const (
 	// event. AWS's emulator refuses it at once; it may be that the runtime is
 	// about to ask, having answered another one.
 	queueTime = time.Second
+	// maxConcurrentError bounds the errors that the runtime posts, as AWS does
+	// on Managed Instances.
+	maxConcurrentError = 1 << 20
 	// maxLate is how many invocations are remembered that have timed out: who
 	// answers them is told so. Other late answers are for unknown ids.
 	maxLate = 1024
@@ -57,7 +60,7 @@ func newConcurrent(most int) *concurrent {
 
 // invokeConcurrently is Invoke.
 func (e *Environment) invokeConcurrently(inv *Invocation) error {
-	timeout := timeoutOf(e.run)
+	timeout := e.timeout(inv)
 	e.mu.Lock()
 	m, id := e.many, inv.Event.RequestID
 	failed := failure{}
@@ -296,7 +299,7 @@ func (e *Environment) timedOutConcurrently(inv *Invocation) {
 	e.wg.Add(1)
 	e.mu.Unlock()
 	defer e.wg.Done()
-	text := timeoutText(timeoutOf(e.run))
+	text := timeoutText(e.timeout(inv))
 	e.endConcurrent(inv, failureJSON(errTypeTimeout, text), report{status: telemetry.StatusTimeout}, false)
 }
 

@@ -144,6 +144,19 @@ func TestConcurrentAnswers(t *testing.T) {
 	if r := late.Record(); r.Status != telemetry.StatusTimeout || r.Duration != 3*time.Second {
 		t.Errorf("timeout: %+v", r)
 	}
+	short := NewInvocation(testEvent("short", "1"), nil) // by its caller's terms
+	short.Terms = &Terms{Timeout: 1500 * time.Millisecond}
+	if err := h.Environment.Invoke(short); err != nil {
+		t.Fatal(err)
+	}
+	<-got
+	c.Advance(1500 * time.Millisecond)
+	<-short.Finished()
+	if o, r := short.Outcome(), short.Record(); string(o.Payload) != `{"errorType":"Sandbox.Timedout","errorMessage":"Task timed out after 1.50 seconds"}` || r.Duration != 1500*time.Millisecond {
+		t.Errorf("a shorter timeout: %s, %+v", o.Payload, r)
+	}
+	expect("too late for its terms", rt.fail("short", "{}"), 410, `"errorType":"InvokeTimeout"`)
+
 	expect("late", rt.respond("late", "1"), 410, `"errorType":"InvokeTimeout"`)
 	expect("late again", rt.respond("late", "1"), 400, "InvalidRequestID")
 	expect("unknown", rt.fail("other", "{}"), 400, "InvalidRequestID")
@@ -155,6 +168,7 @@ func TestConcurrentAnswers(t *testing.T) {
 	expect("second", rt.respond("id-1", "1"), 400, "InvalidRequestID")
 	inv = h.start("id-2", "2")
 	<-got
+	expect("error over 1 MiB", rt.fail("id-2", strings.Repeat(" ", 1<<20+1)), 413, "Exceeded maximum allowed payload size (6291556 bytes).")
 	expect("error", rt.fail("id-2", `{"errorMessage":"m"}`, "Lambda-Runtime-Function-Error-Type", "Function.Boom"), 202, "OK")
 	<-inv.Finished()
 	if o := inv.Outcome(); string(o.Payload) != `{"errorMessage":"m"}` || inv.Record().ErrorType != "Function.Boom" {

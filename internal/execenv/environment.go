@@ -111,7 +111,7 @@ func (e *Environment) apiConfig() envapi.Config {
 		c.Credentials = e
 	}
 	if e.many != nil {
-		c.MaxConns = envapi.DefaultMaxConns + e.many.max
+		c.MaxConns, c.MaxError = envapi.DefaultMaxConns+e.many.max, maxConcurrentError
 	}
 	return c
 }

@@ -36,7 +36,7 @@ type life struct {
 	release         string // of the runtime, see runtimeRelease
 	subscriptions   Subscriptions
 	restore         restoring
-	initTook        time.Duration // of an init that is reported with its restore
+	initTook        time.Duration // of an init that is reported later
 	// extensions are the external ones in the order of their start, then the
 	// internal ones in the order of their registration.
 	extensions []*extension
@@ -87,22 +87,22 @@ func (e *Environment) startLife(l *life) {
 
 // startRuntime starts the runtime's process for a life and watches it.
 func (e *Environment) startRuntime(l *life) {
-	if f := e.cfg.Bootstrap.Failure; f != nil {
-		e.endInit(l, failure{errType: f.Type, cause: f.Cause})
-		return
-	}
 	managed, logs := isManaged(e.run.Runtime), 0
 	if managed {
 		logs = logDescriptor
 	}
 	stdout, stderr := e.book.streamPair(managed)
 	b := &e.cfg.Bootstrap
+	if f := b.check(); f.errType != "" {
+		e.endInit(l, f)
+		return
+	}
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
 		Path: b.Path, Args: b.Args, Env: e.cfg.Env, Dir: b.Dir, Stdout: stdout, Stderr: stderr, LogDescriptor: logs,
 	})
 	if err != nil {
 		e.cfg.Log.Warn("runtime did not start", "program", b.Path, "err", err)
-		e.endInit(l, startFailure(err))
+		e.endInit(l, b.startFailure(err))
 		return
 	}
 	e.mu.Lock()
@@ -125,14 +125,6 @@ func (e *Environment) limitCPU(limited bool) {
 	if err := e.cpu.LimitCPU(e.ctx, limited); err != nil && e.ctx.Err() == nil {
 		e.cfg.Log.Warn("the function's share of the CPU could not be set", "limited", limited, "err", err)
 	}
-}
-
-func startFailure(err error) failure {
-	if errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
-		return failure{errType: errTypeEntrypoint, cause: err.Error()}
-	}
-	return failure{errType: errTypeSandboxFailure, cause: "the sandbox could not start the runtime",
-		sandboxGone: errors.Is(err, sandbox.ErrClosed), host: hostFull(err)}
 }
 
 // hostFull is err where a limit of the host on descriptors or processes has

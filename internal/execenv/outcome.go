@@ -73,6 +73,7 @@ const (
 	errTypeExit            = "Runtime.ExitError"
 	errTypeOutOfMemory     = "Runtime.OutOfMemory"
 	errTypeEntrypoint      = "Runtime.InvalidEntrypoint"
+	errTypeWorkingDir      = "Runtime.InvalidWorkingDir"
 	errTypeUnavailable     = "Runtime.Unavailable"
 	errTypeTooManyIdle     = "Runtime.TooManyIdleRuntimes"
 	errTypeShutDown        = "Client.ExecutionEnvironmentShutDown"

@@ -59,7 +59,11 @@ func (e *Environment) sayInitEnd(l *life, took time.Duration) {
 		l.initTook = took // it is reported with the restore
 		return
 	}
-	e.tellInitReport(at, l, took)
+	if f.errType == "" && l.phase == telemetry.PhaseInit && e.initType() == telemetry.ProvisionedConcurrency {
+		l.initTook = took // it is reported with the first invocation
+	} else {
+		e.tellInitReport(at, l, took)
+	}
 	e.hub.CloseSubscriptions()
 }
 
@@ -73,6 +77,9 @@ func (e *Environment) tellInitReport(at time.Time, l *life, took time.Duration) 
 func (e *Environment) tellStart(inv *Invocation) {
 	if inv.WantLog {
 		e.book.keepTail()
+	}
+	if inv.cold && e.initType() == telemetry.ProvisionedConcurrency {
+		e.tellInitReport(inv.started, inv.life, inv.life.initTook)
 	}
 	e.tell.InvokeStart(inv.started, telemetry.InvokeStart{
 		RequestID: inv.Event.RequestID, Version: e.cfg.Version.Version,

@@ -28,6 +28,9 @@ var (
 	ErrNotFound = errors.New("program not found")
 	// ErrNotExecutable: it exists and cannot be executed (mode, format, architecture).
 	ErrNotExecutable = errors.New("program cannot be executed")
+	// ErrNoFolder: the folder to start it in does not exist inside the sandbox,
+	// or cannot be entered.
+	ErrNoFolder = errors.New("working folder cannot be entered")
 	// ErrUnsupported: this sandbox cannot do what was asked (see Fingerprint).
 	ErrUnsupported = errors.New("not supported by this sandbox")
 )
@@ -96,8 +99,8 @@ type Sandbox interface {
 	// dial ("169.254.100.1:9001", "127.0.0.1:41234").
 	Listener() net.Listener
 	Address() string
-	// Start runs a program. It fails with ErrNotFound or ErrNotExecutable
-	// when the program cannot be executed.
+	// Start runs a program. It fails with ErrNotFound, ErrNotExecutable or
+	// ErrNoFolder when the program cannot be executed.
 	Start(ctx context.Context, p Process) (Proc, error)
 	// Flush returns when everything that the processes had written to their
 	// outputs before the call has been handed to the outputs' writers.

@@ -37,6 +37,8 @@ func initReasonCode(f *execenv.FailureError) string {
 		return api.StateReasonCodeFunctionErrorExtensionInitError
 	case f.Type == "Runtime.InvalidEntrypoint":
 		return api.StateReasonCodeFunctionErrorInvalidEntryPoint
+	case f.Type == "Runtime.InvalidWorkingDir":
+		return api.StateReasonCodeFunctionErrorInvalidWorkingDirectory
 	case f.Type == "Runtime.OutOfMemory":
 		return api.StateReasonCodeFunctionErrorInitResourceExhausted
 	case strings.HasPrefix(f.Type, "Runtime."):

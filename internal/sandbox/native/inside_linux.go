@@ -36,7 +36,7 @@ func (sh *shell) open(name string, flags uint64) (*os.File, error) {
 func (sh *shell) explain(run *program, step *stepError) error {
 	switch step.Step {
 	case stepFolder:
-		return fmt.Errorf("working folder %s: %w", run.dir, step.Errno)
+		return fmt.Errorf("%w: %s: %w", sandbox.ErrNoFolder, run.dir, step.Errno)
 	case stepFork, stepPrepare:
 		return step
 	}

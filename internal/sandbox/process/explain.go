@@ -31,9 +31,9 @@ func explainStart(path, dir string, err error) error {
 		}
 	}
 	if info, statErr := os.Stat(dir); statErr != nil {
-		return fmt.Errorf("working folder: %w", statErr)
+		return fmt.Errorf("%w: %w", sandbox.ErrNoFolder, statErr)
 	} else if !info.IsDir() {
-		return fmt.Errorf("working folder %s: %w", dir, syscall.ENOTDIR)
+		return fmt.Errorf("%w: %s: %w", sandbox.ErrNoFolder, dir, syscall.ENOTDIR)
 	}
 	full := path
 	if !filepath.IsAbs(full) {

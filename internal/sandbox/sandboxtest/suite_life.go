@@ -180,9 +180,11 @@ func (s *suite) startErrors(t *testing.T) {
 			t.Errorf("start %s: %v does not give the system's reason", test.path, err)
 		}
 	}
-	proc, err := k.Start(k.ctx, sandbox.Process{Path: task + "/program", Dir: task + "/missing"})
-	if err == nil || errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
-		t.Errorf("start in a missing folder: %v, %v", proc, err)
+	for _, dir := range []string{task + "/missing", task + "/data.txt"} {
+		proc, err := k.Start(k.ctx, sandbox.Process{Path: task + "/program", Dir: dir})
+		if !errors.Is(err, sandbox.ErrNoFolder) || errors.Is(err, sandbox.ErrNotFound) || errors.Is(err, sandbox.ErrNotExecutable) {
+			t.Errorf("start in %s: %v, %v", dir, proc, err)
+		}
 	}
 	if _, err := k.Start(k.ctx, k.program(nil, "say:"+strings.Repeat("x", 8<<20))); err == nil {
 		t.Error("8 MiB of arguments were accepted")
