@@ -46,7 +46,8 @@ type Config struct {
 	Keyring   *auth.Keyring
 	// Access is what the minted credentials may do.
 	Access auth.Access
-	// InitLimit is execenv.DefaultInitLimit when zero.
+	// InitLimit is how long an init may take; what AWS gives the kind of
+	// initialization when zero.
 	InitLimit time.Duration
 	// Logs makes the destination of one environment's log.
 	Logs func(v *function.Version, stream string) execenv.Logs
@@ -108,14 +109,16 @@ func (e *environment) giveBack() {
 // processor) is not an error here but a function error of every invocation.
 func (l *Launcher) Launch(ctx context.Context, v *function.Version, released func()) (pool.Environment, error) {
 	e := &environment{}
-	if err := l.launch(ctx, v, e, released); err != nil {
+	if err := l.launch(ctx, v, initialization(v), e, released); err != nil {
 		e.giveBack()
 		return nil, fmt.Errorf("launch %s: %w", v.Key.QualifiedARN(v.Version), err)
 	}
 	return e, nil
 }
 
-func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environment, released func()) error {
+// launch makes an environment for a version. The function is told the kind of
+// initialization by a variable, and subscribers by events: both come from here.
+func (l *Launcher) launch(ctx context.Context, v *function.Version, kind execenv.Initialization, e *environment, released func()) error {
 	run := v.Runs()
 	task, opt, release, err := l.cfg.Code.Folders(ctx, run)
 	if err != nil {
@@ -148,7 +151,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 	if failure == nil {
 		boot = command(rt, run.Config, box.Paths(), task, opt)
 	}
-	kind, token := initialization(v), ""
+	token := ""
 	if kind == execenv.SnapStart {
 		e.resume, token = &creds, newID()
 	}
@@ -162,6 +165,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, e *environme
 			LambdaEndpoint: l.cfg.LambdaEndpoint, OtherEndpoint: l.cfg.OtherEndpoint,
 		}),
 		Initialization: kind, MaxConcurrency: run.Config.MaxConcurrency, Credentials: creds, CredentialsToken: token, Refresh: refresh,
+		InitLimit:  l.cfg.InitLimit,
 		Extensions: extensions, LogStream: stream,
 		Logs:        l.cfg.Logs(v, stream),
 		Totals:      l.cfg.Totals,

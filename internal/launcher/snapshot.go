@@ -38,7 +38,7 @@ func (e *environment) Init() (execenv.InitResult, error) {
 func (l *Launcher) Snapshot(ctx context.Context, v *function.Version) (execenv.InitResult, error) {
 	e := &environment{}
 	defer e.giveBack()
-	if err := l.launch(ctx, v, e, func() {}); err != nil {
+	if err := l.launch(ctx, v, initialization(v), e, func() {}); err != nil {
 		return execenv.InitResult{}, fmt.Errorf("snapshot of %s: %w", v.Key.QualifiedARN(v.Version), err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = e.Environment.Close() })
