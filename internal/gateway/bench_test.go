@@ -13,9 +13,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/metrics"
 )
 
 // BenchmarkInvoke is what the gateway adds to an invocation, without the
@@ -27,7 +27,7 @@ func BenchmarkInvoke(b *testing.B) {
 	minted := ring.Mint(auth.Owner{Account: "000000000000", Access: auth.AccessInvoke})
 	g, err := New(Config{
 		Raw: map[string]RawHandler{"Invoke": payloads}, Keyring: ring, Account: "000000000000",
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Registry: metrics.NewRegistry(), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

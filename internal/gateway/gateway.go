@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/clock"
 	"github.com/lambhq/lamb/internal/functionurl"
+	"github.com/lambhq/lamb/internal/metrics"
 )
 
 // DefaultGrace is how long a body may take before its pace counts.
@@ -69,7 +67,7 @@ type Config struct {
 	// Version is what health says of this lamb.
 	Version string
 	// Registry takes the gateway's metrics, and is what /metrics shows.
-	Registry *prometheus.Registry
+	Registry *metrics.Registry
 	// Views are what operators can read as JSON below /_lamb/, by the first
 	// segment of the path; may be nil.
 	Views map[string]View
@@ -93,8 +91,7 @@ type Gateway struct {
 	router  *api.Router
 	hosts   hostRule
 	bodies  *bodySource
-	metrics *metrics
-	exposed http.Handler // /metrics
+	metrics *doorMetrics
 }
 
 // New makes a Gateway and registers its metrics.
@@ -112,10 +109,6 @@ func New(cfg Config) (*Gateway, error) {
 			return nil, fmt.Errorf("raw handler for %q: there is no such operation", name)
 		}
 	}
-	m, err := newMetrics(cfg.Registry)
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.System
 	}
@@ -126,11 +119,10 @@ func New(cfg Config) (*Gateway, error) {
 		cfg:     cfg,
 		router:  router,
 		hosts:   hosts,
-		metrics: m,
+		metrics: newMetrics(cfg.Registry),
 		bodies: &bodySource{
 			dir: cfg.SpoolDir, grace: cfg.Grace, buffers: newBufferPool(), slots: make(chan struct{}, maxSpools),
 		},
-		exposed: promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}),
 	}, nil
 }
 

@@ -19,10 +19,10 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/metrics"
 )
 
 // service is an api.Service of which each test sets what it needs.
@@ -52,7 +52,7 @@ type door struct {
 	keyring *auth.Keyring
 	links   *auth.Links
 	log     *logBuffer
-	metrics *prometheus.Registry
+	metrics *metrics.Registry
 	spool   string
 }
 
@@ -88,7 +88,7 @@ func open(t *testing.T, change func(*Config)) *door {
 	}
 	d := &door{
 		service: &service{}, keyring: &auth.Keyring{}, links: links,
-		log: &logBuffer{}, metrics: prometheus.NewRegistry(), spool: t.TempDir(),
+		log: &logBuffer{}, metrics: metrics.NewRegistry(), spool: t.TempDir(),
 	}
 	cfg := Config{
 		Service: d.service, Raw: map[string]RawHandler{"Invoke": payloads}, Keyring: d.keyring, Account: "000000000000",
@@ -365,7 +365,7 @@ func TestPanicInAnswer(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	good := Config{Account: "000000000000", Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler)}
+	good := Config{Account: "000000000000", Registry: metrics.NewRegistry(), Log: slog.New(slog.DiscardHandler)}
 	for name, change := range map[string]func(*Config){
 		"account": func(c *Config) { c.Account = "me" },
 		"host":    func(c *Config) { c.Hosts = []string{"lamb.example:3001"} },

@@ -14,10 +14,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/auth"
+	"github.com/lambhq/lamb/internal/metrics"
+	"github.com/lambhq/lamb/internal/metrics/metricstest"
 )
 
 func (d *door) get(t *testing.T, method, path string, header ...string) answer {
@@ -91,24 +92,37 @@ func TestMetrics(t *testing.T) {
 	}
 	d.do(t, d.request(t, "GET", "/2016-08-19/account-settings", nil))
 	d.get(t, "GET", "/2016-08-19/account-settings") // unsigned
-	const want = `# HELP lamb_api_requests_total API requests answered, by operation and HTTP status.
-# TYPE lamb_api_requests_total counter
-lamb_api_requests_total{code="200",operation="Invoke"} 3
-lamb_api_requests_total{code="403",operation="unknown"} 1
-lamb_api_requests_total{code="429",operation="GetAccountSettings"} 1
-# HELP lamb_api_requests_in_flight API requests that are being answered.
-# TYPE lamb_api_requests_in_flight gauge
-lamb_api_requests_in_flight 0
-`
 	// A request is counted when its answer is complete, which may be a moment
 	// after the client has it: closing waits for the server's handlers.
 	page := d.get(t, "GET", "/metrics")
-	if page.status != 200 || !strings.Contains(page.body, `lamb_api_request_duration_seconds_bucket{operation="Invoke",le="900"}`) {
-		t.Errorf("metrics page is %d %s", page.status, page.body)
+	if page.status != 200 || page.header.Get("Content-Type") != metrics.ContentType || !strings.Contains(page.body, `lamb_api_request_duration_seconds_bucket{operation="Invoke",le="900"}`) {
+		t.Errorf("metrics page is %d %s %s", page.status, page.header, page.body)
 	}
 	d.Close()
-	if err := testutil.GatherAndCompare(d.metrics, strings.NewReader(want), "lamb_api_requests_total", "lamb_api_requests_in_flight"); err != nil {
-		t.Error(err)
+	want := map[string]float64{
+		"lamb_api_requests_total 200 Invoke": 3, "lamb_api_requests_total 403 unknown": 1, "lamb_api_requests_total 429 GetAccountSettings": 1,
+		"lamb_api_request_duration_seconds Invoke": 3, "lamb_api_request_duration_seconds unknown": 1, "lamb_api_request_duration_seconds GetAccountSettings": 1,
+		"lamb_api_requests_in_flight": 0,
+	}
+	if diff := cmp.Diff(want, metricstest.Values(t, d.metrics)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestStatusesAreBounded: functions choose the statuses of their URLs, and must
+// not make a series of every number.
+func TestStatusesAreBounded(t *testing.T) {
+	r := metrics.NewRegistry()
+	m := newMetrics(r)
+	for status := 200; status < 200+maxStatuses+7; status++ {
+		m.done("f", status, time.Second)
+	}
+	all := metricstest.Values(t, r)
+	if n := all["lamb_api_requests_total (others) f"]; n != 7 {
+		t.Errorf("%v requests have other statuses, want 7", n)
+	}
+	if want := maxStatuses + 1 + 1 + 1; len(all) != want { // one other, one duration, one gauge
+		t.Errorf("%d series, want %d", len(all), want)
 	}
 }
 

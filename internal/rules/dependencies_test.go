@@ -35,11 +35,6 @@ var dependencies = map[string]dependency{
 		why:     "cobra's flags: walking over them, for the variables that stand in",
 		allowed: []string{"./internal/cli"},
 	},
-	"github.com/prometheus/client_golang": {
-		why:     "metrics; the server owns the registry and hands collectors down",
-		allowed: []string{"./internal/server", "./internal/gateway"},
-		inTests: true,
-	},
 	"golang.org/x/sys": {
 		why:     "system calls that the standard library does not have",
 		allowed: []string{"./internal/datadir", "./internal/envapi", "./internal/sandbox/...", "./internal/server"},
@@ -85,6 +80,7 @@ var dependencies = map[string]dependency{
 		inTests: true,
 	},
 	"github.com/google/go-cmp":        testsOnly("readable differences"),
+	"github.com/prometheus/common":    testsOnly("reads metrics as Prometheus does"),
 	"github.com/rogpeppe/go-internal": testsOnly("script tests that drive the lamb command"),
 	"go.uber.org/goleak":              testsOnly("goroutines that outlive their owner"),
 	"pgregory.net/rapid":              testsOnly("properties of state machines and parsers"),

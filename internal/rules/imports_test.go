@@ -102,6 +102,12 @@ var layers = []layer{
 		standard: []string{"./internal/clock", "./internal/vfs", "./internal/jsonpayload"},
 	},
 	{
+		name:     "metrics uses the standard library only",
+		why:      "it counts for everybody and is in every command: what it imports, all of them start with",
+		packages: []string{"./internal/metrics"},
+		standard: []string{},
+	},
+	{
 		name:     "only cli and lambdatest reach server",
 		why:      "server builds everything from one Config; who imports it imports the whole product",
 		packages: []string{"./..."},
@@ -336,6 +342,7 @@ func TestLayersFail(t *testing.T) {
 		"envapi stays below execenv":                              {"internal/telemetry -> internal/execenv"},
 		"a sandbox knows nothing of Lambda":                       {"internal/sandbox/native -> internal/control"},
 		"logs knows nothing of functions":                         {"internal/logs -> github.com/x/y internal/clock"},
+		"metrics uses the standard library only":                  {"internal/metrics -> github.com/x/y"},
 		"only cli and lambdatest reach server":                    {"internal/pool -> internal/server"},
 		"what is made for tests stays out of programs":            {"cmd/lamb -> internal/sandbox/sandboxtest", "internal/sandbox/sandboxtest -> testing"},
 		"only main imports cli":                                   {"internal/pool +> internal/cli"},

@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/lambhq/lamb/internal/datadir"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/logs"
+	"github.com/lambhq/lamb/internal/metrics"
 )
 
 // logging is a server with nothing but what takes log lines.
@@ -24,7 +23,7 @@ func logging(t *testing.T, cfg Config, out io.Writer) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{cfg: cfg, dir: dir, registry: prometheus.NewRegistry()}
+	s := &Server{cfg: cfg, dir: dir, registry: metrics.NewRegistry()}
 	s.onClose(dir.Close)
 	if err := s.openLogs(); err != nil {
 		t.Fatal(err)

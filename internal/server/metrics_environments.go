@@ -1,53 +1,30 @@
 package server
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/lambhq/lamb/internal/metrics"
+	"github.com/lambhq/lamb/internal/pool"
+)
 
-// environmentMetrics reads what there is when it is asked, all at once: the
-// numbers of one scrape belong together.
-type environmentMetrics struct {
-	from                                   metricSources
-	starting, busy, idle, frozen, started  *prometheus.Desc
-	configured, used, available, reserving *prometheus.Desc
-}
-
-func newEnvironmentMetrics(from metricSources) *environmentMetrics {
-	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
-	return &environmentMetrics{
-		from:       from,
-		starting:   desc("lamb_environments_starting", "Execution environments that are being made."),
-		busy:       desc("lamb_environments_busy", "Execution environments that initialise, run or finish an invocation."),
-		idle:       desc("lamb_environments_idle", "Execution environments that wait for an event."),
-		frozen:     desc("lamb_environments_frozen", "Execution environments among the idle ones whose processes are stopped."),
-		started:    desc("lamb_environments_started_total", "Execution environments ever started."),
-		configured: desc("lamb_environments_memory_bytes", "Memory that the busy and the idle environments are configured to use at most."),
-		used:       desc("lamb_environments_memory_used_bytes", "Sum of the memory high-water marks of the busy and the idle environments, as they were last read."),
-		available:  desc("lamb_memory_available_bytes", "Memory that the host has available for new programs; absent where it is not known."),
-		reserving:  desc("lamb_memory_reserve_bytes", "Available memory under which no environment is started; 0 or less means no such bound."),
+// registerEnvironments registers what the pool tells, all at once, when it is
+// asked, and what memory there is.
+func registerEnvironments(r *metrics.Registry, from metricSources) {
+	type reading = metrics.Reading[pool.Stats]
+	of := func(name, help string, value func(pool.Stats) int64) reading {
+		return reading{Name: name, Help: help, Type: metrics.TypeGauge, Value: func(s pool.Stats) float64 { return float64(value(s)) }}
 	}
-}
-
-// Describe implements prometheus.Collector.
-func (m *environmentMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.starting, m.busy, m.idle, m.frozen, m.started, m.configured, m.used, m.available, m.reserving} {
-		to <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (m *environmentMetrics) Collect(to chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v int64) {
-		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v))
-	}
-	s := m.from.Pool()
-	gauge(m.starting, int64(s.Starting))
-	gauge(m.busy, int64(s.Busy))
-	gauge(m.idle, int64(s.Idle))
-	gauge(m.frozen, int64(s.Frozen))
-	gauge(m.configured, s.MemoryMB<<20)
-	gauge(m.used, s.MemoryUsedBytes)
-	to <- prometheus.MustNewConstMetric(m.started, prometheus.CounterValue, float64(s.Started))
-	gauge(m.reserving, m.from.ReservedMemory)
-	if available, err := m.from.AvailableMemory(); err == nil {
-		gauge(m.available, available)
-	}
+	started := of("lamb_environments_started_total", "Execution environments ever started.", func(s pool.Stats) int64 { return int64(s.Started) })
+	started.Type = metrics.TypeCounter
+	metrics.Read(r, func() (pool.Stats, error) { return from.Pool(), nil }, started,
+		of("lamb_environments_starting", "Execution environments that are being made.", func(s pool.Stats) int64 { return int64(s.Starting) }),
+		of("lamb_environments_busy", "Execution environments that initialise, run or finish an invocation.", func(s pool.Stats) int64 { return int64(s.Busy) }),
+		of("lamb_environments_idle", "Execution environments that wait for an event.", func(s pool.Stats) int64 { return int64(s.Idle) }),
+		of("lamb_environments_frozen", "Execution environments among the idle ones whose processes are stopped.", func(s pool.Stats) int64 { return int64(s.Frozen) }),
+		of("lamb_environments_memory_bytes", "Memory that the busy and the idle environments are configured to use at most.", func(s pool.Stats) int64 { return s.MemoryMB << 20 }),
+		of("lamb_environments_memory_used_bytes", "Sum of the memory high-water marks of the busy and the idle environments, as they were last read.", func(s pool.Stats) int64 { return s.MemoryUsedBytes }),
+	)
+	metrics.Read(r, from.AvailableMemory, metrics.Reading[int64]{
+		Name: "lamb_memory_available_bytes", Help: "Memory that the host has available for new programs; absent where it is not known.",
+		Type: metrics.TypeGauge, Value: func(n int64) float64 { return float64(n) },
+	})
+	r.GaugeFunc("lamb_memory_reserve_bytes", "Available memory under which no environment is started; 0 or less means no such bound.", func() float64 { return float64(from.ReservedMemory) })
 }

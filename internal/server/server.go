@@ -26,9 +26,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/artifact"
 	"github.com/lambhq/lamb/internal/auth"
@@ -43,6 +40,7 @@ import (
 	"github.com/lambhq/lamb/internal/invoke"
 	"github.com/lambhq/lamb/internal/launcher"
 	"github.com/lambhq/lamb/internal/logs"
+	"github.com/lambhq/lamb/internal/metrics"
 	"github.com/lambhq/lamb/internal/pool"
 	"github.com/lambhq/lamb/internal/runtimes"
 	"github.com/lambhq/lamb/internal/sandbox"
@@ -78,7 +76,7 @@ type Server struct {
 	links          *auth.Links
 	keyring        *auth.Keyring
 	totals         execenv.Totals
-	registry       *prometheus.Registry
+	registry       *metrics.Registry
 
 	// undo closes what has been opened, in reverse order; the context ends
 	// when invocations in flight have had their time.
@@ -92,7 +90,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, &ConfigError{err}
 	}
-	s := &Server{cfg: cfg, served: make(chan error, 3), keyring: &auth.Keyring{}, registry: prometheus.NewRegistry()}
+	s := &Server{cfg: cfg, served: make(chan error, 3), keyring: &auth.Keyring{}, registry: metrics.NewRegistry()}
 	for _, open := range []func(context.Context) error{s.listen, s.openDir, s.beginSandboxes, s.openState, s.openExecution, s.openFrontDoor} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, s.Close(context.Background()))
@@ -265,7 +263,7 @@ func (s *Server) openExecution(context.Context) (err error) {
 }
 
 // metrics registers what is told of invocations and environments.
-func (s *Server) metrics() *metrics {
+func (s *Server) metrics() *serverMetrics {
 	from := metricSources{Pool: s.pool.Stats, Totals: &s.totals, AvailableMemory: availableMemory, ReservedMemory: s.cfg.MemoryReserve}
 	if native, ok := s.sandboxes.(interface{ Ready() int }); ok {
 		from.ReadyShells = native.Ready
@@ -287,8 +285,8 @@ func (s *Server) openFrontDoor(ctx context.Context) error {
 	if err := s.artifacts.Collect(ctx, s.db.CodeReferences); err != nil {
 		s.cfg.Log.Warn("unused code could not be removed", "err", err)
 	}
-	own := prometheus.WrapRegistererWithPrefix("lamb_", s.registry)
-	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.GoRuntime(s.registry, "lamb_")
+	metrics.Process(s.registry, "lamb_")
 	cloudWatch, err := cwlogs.New(ctx, cwlogs.Config{Records: s.db, Logs: s.logs, Log: s.cfg.Log})
 	if err != nil {
 		return err
