@@ -29,7 +29,7 @@ func TestAlternating(t *testing.T) {
 			t.Fatalf("payload %s", p)
 		}
 	}
-	if away > 2 { // for a machine that was away
+	if away > 20 { // for a machine that was away; without the wait, nearly all
 		t.Errorf("%d of 200 invocations were throttled", away)
 	}
 }

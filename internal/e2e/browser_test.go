@@ -92,7 +92,7 @@ const say = (what) => said = said.then(() => fetch('/say?what=' + encodeURICompo
 		cancel()
 		_ = cmd.Wait()
 	}()
-	timeout := time.After(2 * patience)
+	timeout := time.After(3 * patience)
 	for _, want := range []string{"posted yes text", "event 1", "event 2", "event 3", "end"} {
 		select {
 		case got := <-said:

@@ -67,25 +67,30 @@ func TestParallel(t *testing.T) {
 
 // TestSequential shows that a client which calls one after the other is served
 // by one environment, although it has its answers before the runtime is ready
-// for the next event. It does not run beside others: lamb waits for a runtime
-// for a tenth of a second, which a busy machine may take away from it.
+// for the next event. Lamb waits for a runtime for a tenth of a second, which a
+// busy machine may take away from it: so it does not run beside others, and one
+// round of several is enough. Without the wait there is none.
 func TestSequential(t *testing.T) {
 	l := startLamb(t)
-	name := l.goFn(t, "sequential", "act")
-	const invocations = 500
-	places := map[place]int{}
-	for range invocations {
-		var s place
-		l.invoke(t, name, `{}`).into(t, &s)
-		places[s]++
+	const invocations = 100
+	var all []map[place]int
+	for round := range 5 {
+		name := l.goFn(t, fmt.Sprint("sequential-", round), "act")
+		before, places := l.metric(t, "lamb_environments_started_total"), map[place]int{}
+		for range invocations {
+			var s place
+			l.invoke(t, name, `{}`).into(t, &s)
+			places[s]++
+		}
+		if started := l.metric(t, "lamb_environments_started_total") - before; float64(len(places)) != started {
+			t.Fatalf("%d processes in %v environments", len(places), started)
+		}
+		if len(places) == 1 {
+			return
+		}
+		all = append(all, places)
 	}
-	started := l.metric(t, "lamb_environments_started_total")
-	if float64(len(places)) != started {
-		t.Errorf("%d processes in %v environments", len(places), started)
-	}
-	if started > 2 { // one, and one for a machine that was away
-		t.Errorf("%v environments were started for one client: %v", started, places)
-	}
+	t.Errorf("one client was served by several environments: %v", all)
 }
 
 // TestThrottling meets the limit of concurrency and that of memory.
@@ -99,7 +104,9 @@ func TestThrottling(t *testing.T) {
 		var held sync.WaitGroup
 		for range 2 {
 			held.Go(func() {
-				if _, err := l.client().Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`0`)}); err != nil {
+				if _, err := l.client().Invoke(t.Context(), &lambda.InvokeInput{
+					FunctionName: &name, Payload: []byte(`0`), LogType: types.LogTypeTail, // answered when it is over
+				}); err != nil {
 					t.Error(err)
 				}
 			})

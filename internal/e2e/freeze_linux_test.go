@@ -56,26 +56,35 @@ func TestFreeze(t *testing.T) {
 	value := fmt.Sprint("frozen-", l.PID)
 	const name = "ticker"
 	l.create(t, fn{name: name, handler: "tick", code: rawFunction.zip(t), env: map[string]string{"SURVIVOR": value}})
-	ticks := func() int { return strings.Count(l.stdout.String(), "tick\n") }
 	for i := range 3 {
 		l.invoke(t, name, "{}").succeeded(t)
 		e := l.awaitEnvironment(t, name, func(e envState) bool { return e.Frozen })
 		if e.Phase != "Ready" || e.Runtime != "Ready" || e.Invocations != i+1 || e.MaxMemoryUsedBytes == 0 || e.Request != nil {
 			t.Errorf("a frozen environment is %+v", e)
 		}
-		// What it had said before comes out within some milliseconds.
-		<-time.After(100 * time.Millisecond)
-		before := ticks()
-		if before == 0 {
-			t.Fatal("it does not tick at all")
-		}
-		<-time.After(100 * time.Millisecond)
-		if now := ticks(); now != before {
-			t.Errorf("a frozen function has said %d things", now-before)
-		}
+		l.mustStopTicking(t)
 	}
 	l.kill()
 	awaitNoProcess(t, "SURVIVOR="+value, "kill -9 of lamb")
+}
+
+// mustStopTicking waits until a function that ticks every 5 ms has said nothing
+// for a while: what it had said before it was frozen is on its way.
+func (l *lamb) mustStopTicking(t *testing.T) {
+	t.Helper()
+	const still = 200 * time.Millisecond
+	ticks := func() int { return strings.Count(l.stdout.String(), "tick\n") }
+	for deadline, last := time.Now().Add(patience), 0; ; {
+		<-time.After(still)
+		now := ticks()
+		switch {
+		case now > 0 && now == last:
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("a frozen function has said %d things in %s", now-last, still)
+		}
+		last = now
+	}
 }
 
 // TestFreezeOff: with --freeze off an idle function goes on.

@@ -217,21 +217,25 @@ func TestReset(t *testing.T) {
 	t.Parallel()
 	l := sharedLamb.get(t)
 	for _, tt := range []struct{ name, event, errorType, message, status string }{
-		{"timeout", `"sleepMs":60000`, "Sandbox.Timedout", "Task timed out after 1.00 seconds", "\tStatus: timeout\n"},
+		{"timeout", `"sleepMs":60000`, "Sandbox.Timedout", "Task timed out after 3.00 seconds", "\tStatus: timeout\n"},
 		{"exit-0", `"exit":0`, "Runtime.ExitError", "Runtime exited without providing a reason", "\tStatus: error\tError Type: Runtime.ExitError\n"},
 		{"exit-127", `"exit":127`, "Runtime.ExitError", "Runtime exited with error: exit status 127", "\tStatus: error\tError Type: Runtime.ExitError\n"},
 		{"kill", `"kill":true`, "Runtime.ExitError", "Runtime exited with error: signal: killed", "\tStatus: error\tError Type: Runtime.ExitError\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			name := l.goFn(t, "go-act-"+tt.name, "act", func(f *fn) { f.timeout = 1 })
+			name := l.goFn(t, "go-act-"+tt.name, "act", func(f *fn) {
+				if tt.name == "timeout" {
+					f.timeout = 3
+				}
+			})
 			type state struct {
 				place
 				Events int
 				Kept   string
 			}
 			var before, after state
-			l.invoke(t, name, `{"write":"by the first event"}`).into(t, &before)
+			l.invoke(t, name, `{"write":"by the first event"}`, withTail).into(t, &before) // and the environment is free again
 			old := l.find(t, before.place)
 
 			bad := l.invoke(t, name, `{`+tt.event+`}`, withTail)
@@ -239,7 +243,7 @@ func TestReset(t *testing.T) {
 			id := requestID(bad.InvokeOutput)
 			hasLines(t, bad.Log, "START RequestId: "+id+" Version: $LATEST\n", "END RequestId: "+id+"\n", "REPORT RequestId: "+id+"\tDuration: ", tt.status)
 			if tt.name == "timeout" {
-				hasLines(t, bad.Log, "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\tMemory Size: 128 MB\tMax Memory Used: ")
+				hasLines(t, bad.Log, "\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\tMax Memory Used: ")
 			}
 
 			l.invoke(t, name, `{}`).into(t, &after)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,7 +119,7 @@ func launch(command, home string, args []string) (*lamb, error) {
 func startCommand(cmd *exec.Cmd) (*lamb, error) {
 	l := &lamb{
 		cmd: cmd, stdout: newOutput(), stderr: newOutput(), exited: make(chan struct{}),
-		calls: &http.Client{Transport: awshttp.NewBuildableClient().GetTransport()},
+		calls: &http.Client{Transport: ownBodies{awshttp.NewBuildableClient().GetTransport()}},
 	}
 	l.cmd.Stdout, l.cmd.Stderr = l.stdout, l.stderr
 	// A process that outlives lamb and holds its output would hang Wait; so it
@@ -135,6 +136,25 @@ func startCommand(cmd *exec.Cmd) (*lamb, error) {
 		close(l.exited)
 	}()
 	return l, nil
+}
+
+// ownBodies sends bodies that nobody closes. The SDK closes a request's body as
+// soon as the response begins, and a net/http that has sent all of it and looks
+// whether there is more takes that for an error and breaks the connection off:
+// a stream that begins at once is cut, now and then (smithy-go 1.28).
+type ownBodies struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (o ownBodies) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		b, err := io.ReadAll(req.Body)
+		if err := errors.Join(err, req.Body.Close()); err != nil {
+			return nil, err
+		}
+		req = req.WithContext(req.Context()) // a copy
+		req.Body = io.NopCloser(bytes.NewReader(b))
+	}
+	return o.Transport.RoundTrip(req)
 }
 
 // kill ends lamb by SIGKILL and waits for that.

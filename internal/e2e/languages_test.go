@@ -218,13 +218,14 @@ func testLanguageReset(t *testing.T, l *lamb, lang language) {
 		Kept   string
 	}
 	var first, last state
-	l.invoke(t, name, `{"write":"kept"}`).into(t, &first)
+	// With its log, an answer waits until the environment is free for the next.
+	l.invoke(t, name, `{"write":"kept"}`, withTail).into(t, &first)
 	old := l.find(t, first.place)
 	late := l.invoke(t, name, `{"sleep":60}`, withTail)
 	late.failure(t, "Sandbox.Timedout", "Task timed out after 3.00 seconds")
 	hasLines(t, late.Log, "START RequestId: ", "acting", "END RequestId: ", "REPORT RequestId: ", "\tStatus: timeout\n")
-	l.invoke(t, name, `{"exit":4}`).failure(t, "Runtime.ExitError", "Runtime exited with error: exit status 4")
-	l.invoke(t, name, `{"exit":0}`).failure(t, "Runtime.ExitError", "Runtime exited without providing a reason")
+	l.invoke(t, name, `{"exit":4}`, withTail).failure(t, "Runtime.ExitError", "Runtime exited with error: exit status 4")
+	l.invoke(t, name, `{"exit":0}`, withTail).failure(t, "Runtime.ExitError", "Runtime exited without providing a reason")
 	l.invoke(t, name, `{}`).into(t, &last)
 	if last.PID == first.PID || last.Stream != first.Stream || last.Loaded != 1 || last.Kept != "kept" {
 		t.Errorf("first %+v, last %+v: want a new process and the old /tmp", first, last)

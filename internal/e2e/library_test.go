@@ -83,7 +83,7 @@ func TestMovedFunction(t *testing.T) {
 	t.Run("goes on after too large a response", func(t *testing.T) {
 		t.Parallel()
 		l.create(t, fn{name: "ours-goes-on", handler: "big", code: moved.zip(t), memory: 512})
-		l.invoke(t, "ours-goes-on", `6291557`).failed(t)
+		l.invoke(t, "ours-goes-on", `6291557`, withTail).failed(t) // and the environment is free again
 		if got := l.invoke(t, "ours-goes-on", `10`, withTail); strings.Contains(got.Log, "INIT") || got.succeeded(t) != `"xxxxxxxx"` {
 			t.Errorf("payload %s, log\n%s", got.Payload, got.Log)
 		}
@@ -191,13 +191,15 @@ func TestLogshipper(t *testing.T) {
 	}
 	layer := l.publishLayer(t, "logshipper", zipOf(t, file{"extensions/logshipper", 0o755, string(program)}))
 	l.create(t, fn{name: "shipped", handler: "shipped", code: ownFunction.zip(t), layers: []string{layer}})
-	first := l.invoke(t, "shipped", `"the first line"`)
+	// With its log, an answer waits until the environment is free for the next:
+	// all are in the one that has the file.
+	first := l.invoke(t, "shipped", `"the first line"`, withTail)
 	first.succeeded(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var text string
 	for !strings.Contains(text, "the first line") && ctx.Err() == nil {
-		l.invoke(t, "shipped", `"another"`).into(t, &text) // and its invocation gives telemetry time
+		l.invoke(t, "shipped", `"another"`, withTail).into(t, &text) // and its invocation gives telemetry time
 	}
 	line, _, _ := strings.Cut(text, "\n")
 	var got struct{ Time, RequestID, Message string }

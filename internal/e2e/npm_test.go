@@ -38,7 +38,7 @@ func TestJavaScriptSDK(t *testing.T) {
 	t.Parallel()
 	node, modules := need(t, "node"), nodeModules(t, "@aws-sdk/client-lambda")
 	l := sharedLamb.get(t)
-	name := l.streamFn(t, "js-stream", "reader", func(f *fn) { f.timeout = 1 })
+	name := l.streamFn(t, "js-stream", "reader", func(f *fn) { f.timeout = 3 })
 	dir := t.TempDir()
 	script, err := os.ReadFile("testdata/streaming.mjs")
 	if err == nil {

@@ -95,7 +95,7 @@ func TestLives(t *testing.T) {
 			play: steps.Play{"bootstrap": script(serves),
 				"x": lives([]steps.Step{register("x", "INVOKE"), nextEvent("INVOKE"), do(steps.Hang, "")}, []steps.Step{register("x", "INVOKE", "SHUTDOWN"), do(steps.Attend, "")})},
 			extensions: []string{"x"}, timeout: 3,
-			calls: []outcome{{payload: `{"call":0}`}, {payload: `{"call":1}`, after: "Status: timeout"}},
+			calls: []outcome{{payload: `{"call":0}`, early: true}, {payload: `{"call":1}`, after: "Status: timeout"}},
 			says:  []string{"START", "Status: timeout", "x: INVOKE", "x: SHUTDOWN spindown"},
 		},
 		"extension-ends-idle": { // the next invocation has new processes

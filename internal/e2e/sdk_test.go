@@ -100,14 +100,14 @@ func TestSDKLifecycle(t *testing.T) {
 
 	created, err := c.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: name, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("h"), Role: aws.String(role),
-		Code: &types.FunctionCode{ZipFile: first}, Publish: true, Tags: map[string]string{"team": "e2e"},
+		Code: &types.FunctionCode{ZipFile: first}, Publish: true, Tags: map[string]string{"team": "e2e"}, Timeout: aws.Int32(30),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if aws.ToString(created.FunctionArn) != arn || aws.ToString(created.Version) != "1" ||
 		created.State != types.StatePending || created.StateReasonCode != types.StateReasonCodeCreating || created.LastUpdateStatus != "" ||
-		aws.ToString(created.CodeSha256) != sum(first) || created.CodeSize != int64(len(first)) || aws.ToInt32(created.Timeout) != 3 || aws.ToInt32(created.MemorySize) != 128 {
+		aws.ToString(created.CodeSha256) != sum(first) || created.CodeSize != int64(len(first)) || aws.ToInt32(created.Timeout) != 30 || aws.ToInt32(created.MemorySize) != 128 {
 		t.Errorf("created %+v", created)
 	}
 	waitActive(t, c, *name)
@@ -140,7 +140,7 @@ func TestSDKLifecycle(t *testing.T) {
 	}
 	waitUpdated(t, c, *name)
 	updated, err := c.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: name, Environment: environment(map[string]string{"MARK": "marked"}), Timeout: aws.Int32(9),
+		FunctionName: name, Environment: environment(map[string]string{"MARK": "marked"}), Timeout: aws.Int32(29),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -323,7 +323,7 @@ func TestRegions(t *testing.T) {
 	wantError(t, err, 404, "ResourceNotFoundException", "Functions from 'us-east-1' are not reachable in this region ('eu-central-1')")
 	created, err := other.CreateFunction(ctx, &lambda.CreateFunctionInput{
 		FunctionName: aws.String("regional"), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("h"), Role: aws.String(role),
-		Code: &types.FunctionCode{ZipFile: shell(t, "eu-central-1")},
+		Code: &types.FunctionCode{ZipFile: shell(t, "eu-central-1")}, Timeout: aws.Int32(30),
 	})
 	if err != nil || aws.ToString(created.FunctionArn) != "arn:aws:lambda:eu-central-1:000000000000:function:regional" {
 		t.Fatalf("create: %+v, %v", created, err)

@@ -63,7 +63,7 @@ func watch(t testing.TB, pids ...int) []watched {
 // mustEnd waits for the end of the processes.
 func mustEnd(t testing.TB, processes []watched) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for _, p := range processes {
 		for {
 			fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}

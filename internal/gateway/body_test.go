@@ -239,13 +239,13 @@ func TestSlowBody(t *testing.T) {
 
 // TestBodyDeadlineEnds: the deadline of a body is gone when the function runs.
 func TestBodyDeadlineEnds(t *testing.T) {
-	const grace = 30 * time.Millisecond
+	const grace = 150 * time.Millisecond
 	d := open(t, func(c *Config) {
 		c.Grace = grace
 		c.Raw["Invoke"] = func(w http.ResponseWriter, r *http.Request, in any) {
 			select {
 			case <-r.Context().Done():
-			case <-time.After(5 * grace): // the function's own time
+			case <-time.After(2 * grace): // the function's own time
 				payloads(w, r, in)
 			}
 		}

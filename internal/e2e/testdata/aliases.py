@@ -38,7 +38,7 @@ def without(answer, *names):
 with open(path, "rb") as f:
     client.create_function(
         FunctionName=NAME, Runtime="provided.al2023", Handler="h", Role="arn:aws:iam::000000000000:role/e2e",
-        Code={"ZipFile": f.read()}, Publish=True,
+        Code={"ZipFile": f.read()}, Publish=True, Timeout=30,
     )
 client.get_waiter("function_active_v2").wait(FunctionName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
 client.update_function_configuration(FunctionName=NAME, Description="second")

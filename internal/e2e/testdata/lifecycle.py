@@ -43,7 +43,7 @@ def wait(waiter):
 
 made = client.create_function(
     FunctionName=NAME, Runtime="provided.al2023", Handler="h", Role=ROLE, Code={"ZipFile": code},
-    Description="made", Environment={"Variables": {"MARK": "a"}}, Tags={"k": "v"},
+    Description="made", Environment={"Variables": {"MARK": "a"}}, Tags={"k": "v"}, Timeout=30,
 )
 equal("status", made["ResponseMetadata"]["HTTPStatusCode"], 201)
 del made["ResponseMetadata"]
@@ -56,7 +56,7 @@ if "RuntimeVersionConfig" in known:
 expected = {
     "FunctionName": NAME, "FunctionArn": ARN, "Runtime": "provided.al2023", "Role": ROLE, "Handler": "h",
     "CodeSize": len(code), "CodeSha256": base64.b64encode(hashlib.sha256(code).digest()).decode(),
-    "Description": "made", "Timeout": 3, "MemorySize": 128, "Version": "$LATEST", "PackageType": "Zip",
+    "Description": "made", "Timeout": 30, "MemorySize": 128, "Version": "$LATEST", "PackageType": "Zip",
     "Architectures": ["x86_64"], "EphemeralStorage": {"Size": 512}, "TracingConfig": {"Mode": "PassThrough"},
     "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
     "LoggingConfig": {"LogFormat": "Text", "LogGroup": "/aws/lambda/" + NAME},

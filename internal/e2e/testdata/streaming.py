@@ -13,7 +13,7 @@ client = boto3.client(
 )
 with open(archive, "rb") as f:
     client.create_function(
-        FunctionName="boto3-stream", Runtime="provided.al2023", Handler="reader", Timeout=1,
+        FunctionName="boto3-stream", Runtime="provided.al2023", Handler="reader", Timeout=3,
         Role="arn:aws:iam::000000000000:role/any", Code={"ZipFile": f.read()},
     )
 client.get_waiter("function_active_v2").wait(FunctionName="boto3-stream", WaiterConfig={"Delay": 1})

@@ -25,7 +25,8 @@ def wait(waiter):
 
 
 def invoke(tenant):
-    answer = client.invoke(FunctionName=NAME, TenantId=tenant)
+    # With its log, the answer waits until the environment is free for the next.
+    answer = client.invoke(FunctionName=NAME, TenantId=tenant, LogType="Tail")
     payload = answer["Payload"].read()
     assert "FunctionError" not in answer, payload
     return json.loads(payload)
