@@ -164,44 +164,13 @@ type group struct {
 	v1  map[string]string
 }
 
-// fd is the descriptor of the group to be started in.
-func (g *group) fd() (int, bool) {
-	if g.dir == nil {
-		return 0, false
-	}
-	return int(g.dir.Fd()), true
-}
-
-// join moves a process into the groups of version 1.
-func (g *group) join(pid int) error {
+// tasks are the files through which a thread enters the groups of version 1.
+func (g *group) tasks() []string {
+	var files []string
 	for _, dir := range g.v1 {
-		if err := writeGroup(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
-			return fmt.Errorf("enter its control group: %w", err)
-		}
+		files = append(files, filepath.Join(dir, "tasks"))
 	}
-	return nil
-}
-
-// enter moves the calling thread into the groups of version 1; its children
-// are born there. The kernel moves a thread that moves itself at once.
-func (g *group) enter() error {
-	for _, dir := range g.v1 {
-		if err := writeGroup(dir, "tasks", "0"); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// leave moves the calling thread back into lamb's own groups.
-func (g *group) leave() error {
-	var errs []error
-	for _, dir := range g.of.v1 {
-		if err := writeGroup(filepath.Dir(dir), "tasks", "0"); err != nil {
-			errs = append(errs, fmt.Errorf("leave a control group: %w", err))
-		}
-	}
-	return errors.Join(errs...)
+	return files
 }
 
 // limit sets what a spec asks for.

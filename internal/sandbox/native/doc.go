@@ -5,7 +5,7 @@
 //
 //	                 pool                      Create                  Start
 //	newShell ──▶ parked shell ──configure──▶ sandbox ──fork, exec──▶ program …
-//	 clone into namespaces       bind the spec's folders        by process 1, which
+//	 fork into namespaces        bind the spec's folders        by process 1, which
 //	 build the root              leave the stores               reaps and reports
 //	 listener, loopback          user, capabilities, seccomp
 //
@@ -18,11 +18,14 @@
 // calls. Lamb puts them into a sealed file in memory, with an ELF header made
 // by hand and a resident script (resident_linux.go), and sends further scripts
 // over a socket that nobody else holds: to set up (setup_linux.go), to
-// configure, start, kill and signal (requests_linux.go). So policy is Go, and
-// process 1 needs 10 KB and no time to start. It has no privileges from the
-// moment that a function's first program starts, cannot be looked into
-// (dumpable 0), signalled or ended from inside, and dies with lamb: when the
-// socket closes, or, if it is frozen just then, by its parent-death signal.
+// configure, start, kill and signal (requests_linux.go). A forker, a process of
+// the same program outside of any sandbox, forks it as a child of lamb
+// (spawn_linux.go): it has no files that would have to be copied and closed, as
+// lamb has ten for each sandbox. So policy is Go, and process 1 needs 10 KB and
+// no time to start. It has no privileges from the moment that a function's first
+// program starts, cannot be looked into (dumpable 0), signalled or ended from
+// inside, and dies with lamb: when the socket closes, or, if it is frozen just
+// then, by its parent-death signal.
 //
 // As root every sandbox has a user of its own from a range, and there is no
 // user namespace. As an ordinary user there is one, with that user in it.

@@ -117,7 +117,7 @@ func (p *Provider) open(cfg Config) error {
 		return err
 	}
 	p.groups = openGroups(name)
-	p.spawner = newSpawner(min(4, runtime.NumCPU()))
+	p.spawner = newSpawner(min(4, runtime.NumCPU()), p.image, p.null)
 	if !p.rootless {
 		p.disks, p.noDisks = openDisks(p.shellDir(), cfg.TmpMB)
 	}

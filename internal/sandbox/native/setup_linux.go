@@ -45,6 +45,7 @@ type rootPlan struct {
 
 // shellPlan is what differs between shells.
 type shellPlan struct {
+	tasks  []string // files that take it into its control groups of version 1
 	tmp    string   // the host folder that becomes /tmp; empty: a mount comes with the script
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
@@ -76,6 +77,14 @@ const readOnlyTree = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUN
 // the private network.
 func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s := m.newScript()
+	s.call("setsid", unix.SYS_SETSID) // Ctrl-C is for lamb
+	// Lamb's end before this line shows as the end of the socket.
+	s.call("end with lamb", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
+	free := fdMessage // the lowest descriptor that is not taken
+	if shell.tmp == "" {
+		free++
+	}
+	s.enter(shell.tasks, free)
 	s.process()
 	s.call("close-on-exec", unix.SYS_FCNTL, fdControl, unix.F_SETFD, unix.FD_CLOEXEC)
 	s.mounts(root, shell)
@@ -96,6 +105,19 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdReceived, ^uint32(0), 0)
 	s.jump(m.base.park)
 	return s
+}
+
+// enter moves the process into control groups; free is the descriptor that it
+// opens. The kernel moves one that moves itself at once: to have lamb move it
+// would wait for every CPU of the host.
+func (s *script) enter(tasks []string, free int) {
+	itself := s.text("0")
+	for _, path := range tasks {
+		name := "enter its control group " + path
+		s.call(name, unix.SYS_OPENAT, unix.AT_FDCWD, s.text(path), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		s.call(name, unix.SYS_WRITE, free, itself, 1)
+		s.call(name, unix.SYS_CLOSE, free)
+	}
 }
 
 func (m *image) newScript() *script {

@@ -17,7 +17,7 @@ import (
 	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
-// imagePath is the image in a process that is about to become process 1.
+// imagePath is the image in a process that is about to run it.
 const imagePath = "/proc/self/fd/4"
 
 // setupTimeout bounds how long process 1 may take for one of lamb's scripts
@@ -67,7 +67,7 @@ func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 	if err = errors.Join(err, made.err); err != nil {
 		return nil, err
 	}
-	plan := &shellPlan{stores: sh.stores, network: p.net, tmp: made.folder}
+	plan := &shellPlan{tasks: sh.group.tasks(), stores: sh.stores, network: p.net, tmp: made.folder}
 	if plan.files, err = p.userFiles(sh.user); err != nil {
 		return nil, err
 	}
@@ -145,32 +145,38 @@ func (sh *shell) spawn() error {
 	}
 	defer theirs.Close()
 	sh.control = c
-	sys := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
-		Setsid:     true, // Ctrl-C is for lamb
-		Pdeathsig:  syscall.SIGKILL,
-	}
+	flags := uint64(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
 	if p.net != NetworkHost {
-		sys.Cloneflags |= unix.CLONE_NEWNET
+		flags |= unix.CLONE_NEWNET
 	}
 	if p.rootless {
-		who := p.identity(sh.user)
-		sys.Cloneflags |= unix.CLONE_NEWUSER
-		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: who.uid, HostID: os.Geteuid(), Size: 1}}
-		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: who.gid, HostID: os.Getegid(), Size: 1}}
-		// Executing a program as another user than 0 drops all others.
-		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW, unix.CAP_SETPCAP}
+		flags |= unix.CLONE_NEWUSER
 	}
-	if fd, ok := sh.group.fd(); ok {
-		sys.UseCgroupFD, sys.CgroupFD = true, fd
+	files := []*os.File{theirs}
+	if sh.group.dir != nil {
+		files = append(files, sh.group.dir)
 	}
-	null := p.null.Fd()
-	// The image among them, because ForkExec may put its own pipe over any
-	// descriptor that it does not pass on.
-	sh.pid, err = p.spawner.start(imagePath, &syscall.ProcAttr{
-		Dir: "/", Env: []string{}, Files: []uintptr{null, null, null, theirs.Fd(), p.image.file.Fd()}, Sys: sys,
-	}, sh.group)
-	return err
+	if sh.pid, err = p.spawner.start(flags, files...); err != nil {
+		return err
+	}
+	if p.rootless {
+		return mapUser(sh.pid, p.identity(sh.user))
+	}
+	return nil
+}
+
+// mapUser makes this process's user that one in a process's user namespace.
+func mapUser(pid int, who identity) error {
+	for _, f := range []struct{ name, content string }{
+		{"setgroups", "deny"}, // without it an ordinary user may not map the group
+		{"uid_map", fmt.Sprintf("%d %d 1", who.uid, os.Geteuid())},
+		{"gid_map", fmt.Sprintf("%d %d 1", who.gid, os.Getegid())},
+	} {
+		if err := writeGroup(filepath.Join("/proc", strconv.Itoa(pid)), f.name, f.content); err != nil {
+			return fmt.Errorf("map the user: %w", err)
+		}
+	}
+	return nil
 }
 
 // setup runs the first script, to which files come, and takes what it hands over.
