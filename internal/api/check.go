@@ -92,7 +92,7 @@ func (r *rule) fits(v any) bool {
 	case string:
 		n := float64(length(v))
 		return !r.tooSmall(n) && !r.tooLarge(n) &&
-			(r.pattern == nil || r.pattern.match()(v)) && (r.enum == nil || slices.Contains(r.enum, v))
+			(r.pattern == nil || r.pattern.match(v)) && (r.enum == nil || slices.Contains(r.enum, v))
 	case float64:
 		return !r.tooSmall(v) && !r.tooLarge(v)
 	case []string:
@@ -177,7 +177,7 @@ func (c *checker) str(name string, v *string, r *rule) {
 			c.bounds(name, n, r, *v)
 		}
 	}
-	if r.pattern != nil && !r.pattern.match()(*v) {
+	if r.pattern != nil && !r.pattern.match(*v) {
 		c.add(name, r.patternText(), r.printed(*v))
 	}
 	if r.enum != nil && !slices.Contains(r.enum, *v) {

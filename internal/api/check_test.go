@@ -235,7 +235,7 @@ func TestAllPatternsCompile(t *testing.T) {
 					t.Errorf("%s: %v", name, p)
 				}
 			}()
-			r.pattern.match()("x")
+			r.pattern.match("x")
 		}()
 	}
 }
@@ -255,7 +255,7 @@ func TestPatterns(t *testing.T) {
 		{&ruleTenantId, "a b@c", "a#b"},
 		{&ruleQualifier, "$LATEST", "a.b"},
 	} {
-		if match := tc.r.pattern.match(); !match(tc.good) || match(tc.bad) {
+		if match := tc.r.pattern.match; !match(tc.good) || match(tc.bad) {
 			t.Errorf("%s: %q %v, %q %v", tc.r.pattern.text, tc.good, match(tc.good), tc.bad, match(tc.bad))
 		}
 	}

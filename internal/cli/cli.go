@@ -45,11 +45,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		Use:           "lamb",
 		Short:         "AWS Lambda on your own machine",
 		Long:          "Lamb runs AWS Lambda functions on your own machine: the AWS API, a faithful\nexecution environment, no AWS account and no container daemon.",
-		Version:       Version(),
+		Version:       fmt.Sprintf("%s %s/%s", Version(), runtime.GOOS, runtime.GOARCH),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetVersionTemplate(fmt.Sprintf("lamb {{.Version}} %s/%s\n", runtime.GOOS, runtime.GOARCH))
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(args)

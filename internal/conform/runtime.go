@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 
+	"github.com/lambhq/lamb/internal/pattern"
 	"github.com/lambhq/lamb/lambdatest"
 )
 
@@ -153,11 +153,11 @@ func reportsErrors(t *trial) {
 	checkErrorBody(t, call.Body)
 }
 
-var categoryReason = regexp.MustCompile(`^[A-Za-z]\w*\.[A-Za-z]\w*$`)
+var categoryReason = pattern.Lazy(`^[A-Za-z]\w*\.[A-Za-z]\w*$`)
 
 func errorTypeHeader(t *trial) {
 	_, call := failed(t, t.ready(nil))
-	if sent, ok := call.Header["Lambda-Runtime-Function-Error-Type"]; ok && !categoryReason.MatchString(sent[0]) {
+	if sent, ok := call.Header["Lambda-Runtime-Function-Error-Type"]; ok && !categoryReason().MatchString(sent[0]) {
 		t.Errorf("Lambda-Runtime-Function-Error-Type: %s", sent[0])
 	}
 }

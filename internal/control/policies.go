@@ -2,11 +2,11 @@ package control
 
 import (
 	"errors"
-	"regexp"
 
 	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/pattern"
 	"github.com/lambhq/lamb/internal/store"
 )
 
@@ -89,7 +89,7 @@ func showPrincipal(principal string) any {
 	switch {
 	case principal == "*":
 		return principal
-	case principalARN.MatchString(principal):
+	case principalARN().MatchString(principal):
 		return struct{ AWS string }{principal}
 	default:
 		return struct{ Service string }{principal}
@@ -97,9 +97,8 @@ func showPrincipal(principal string) any {
 }
 
 var (
-	accountID        = regexp.MustCompile(`^\d{12}$`)
-	servicePrincipal = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*\.amazon(aws)?\.com(\.cn)?$`)
-	principalARN     = regexp.MustCompile(`^arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/.+)|sts::\d{12}:(assumed-role|federated-user)/.+)$`)
+	servicePrincipal = pattern.Lazy(`^[a-z0-9][a-z0-9.-]*\.amazon(aws)?\.com(\.cn)?$`)
+	principalARN     = pattern.Lazy(`^arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/.+)|sts::\d{12}:(assumed-role|federated-user)/.+)$`)
 )
 
 // newStatement reads the statement that a request adds to a policy about a
@@ -116,11 +115,11 @@ func newStatement(key function.Key, in *api.AddPermissionRequest) (function.Stat
 		FunctionURLAuthType:   api.Value(in.FunctionUrlAuthType),
 		InvokedViaFunctionURL: api.Value(in.InvokedViaFunctionUrl),
 	}
-	if accountID.MatchString(s.Principal) {
+	if auth.IsAccountID(s.Principal) {
 		s.Principal = "arn:" + key.Partition + ":iam::" + s.Principal + ":root"
 	}
 	switch {
-	case s.Principal != "*" && !servicePrincipal.MatchString(s.Principal) && !principalARN.MatchString(s.Principal):
+	case s.Principal != "*" && !servicePrincipal().MatchString(s.Principal) && !principalARN().MatchString(s.Principal):
 		return s, invalidParameter("The provided principal was invalid. Please check the principal and try again.")
 	case s.FunctionURLAuthType != "" && s.Action != auth.ActionInvokeFunctionURL:
 		return s, invalidParameter("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")

@@ -25,7 +25,11 @@ const (
 // errSegment says that a file is no segment, or not to its end.
 var errSegment = errors.New("log segment is damaged")
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// checksum is CRC-32C. Its table is made when it is first asked for: a package
+// variable would be made in every start of every command.
+func checksum(content []byte) uint32 {
+	return crc32.Checksum(content, crc32.MakeTable(crc32.Castagnoli))
+}
 
 // record is one event as it is in a segment. Its bytes are the segment's.
 type record struct {
@@ -66,7 +70,7 @@ func appendName(dst []byte, name string) []byte {
 func seal(b []byte, start int) []byte {
 	content := b[start+frameSize:]
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(content)))
-	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(content, castagnoli))
+	binary.LittleEndian.PutUint32(b[start+4:], checksum(content))
 	return b
 }
 
@@ -81,7 +85,7 @@ func unseal(b []byte, limit int) ([]byte, error) {
 		return nil, errSegment
 	}
 	content := b[frameSize : frameSize+n]
-	if crc32.Checksum(content, castagnoli) != binary.LittleEndian.Uint32(b[4:]) {
+	if checksum(content) != binary.LittleEndian.Uint32(b[4:]) {
 		return nil, errSegment
 	}
 	return content, nil

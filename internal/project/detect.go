@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lambhq/lamb/internal/pattern"
 )
 
 const bootstrapName = "bootstrap"
@@ -75,7 +77,7 @@ func filesIn(dir string) ([]string, error) {
 	return names, nil
 }
 
-var packageMain = pattern(`(?m)^package main\b`)
+var packageMain = pattern.Lazy(`(?m)^package main\b`)
 
 // isProgram reports whether Go files are of a package main.
 func isProgram(dir string, names []string) bool {
@@ -122,7 +124,7 @@ func (p *Project) detectNode(names []string) error {
 // pythonFiles are where a handler usually is.
 var pythonFiles = []string{"lambda_function.py", "app.py", "main.py", "handler.py", "function.py", "index.py"}
 
-var pythonHandler = pattern(`(?m)^(?:async[ \t]+)?(?:def[ \t]+(lambda_handler|handler)[ \t]*\(|(lambda_handler|handler)[ \t]*=)`)
+var pythonHandler = pattern.Lazy(`(?m)^(?:async[ \t]+)?(?:def[ \t]+(lambda_handler|handler)[ \t]*\(|(lambda_handler|handler)[ \t]*=)`)
 
 func (p *Project) detectPython(names []string) error {
 	p.Language, p.Runtime = Python, defaultPython

@@ -6,12 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/lambhq/lamb/internal/function"
+	"github.com/lambhq/lamb/internal/pattern"
 )
 
 // The architectures of functions, as the API names them.
@@ -100,13 +99,7 @@ func hostArchitecture() string {
 	return X86
 }
 
-// pattern compiles an expression when it is first asked for: commands that need
-// none must not wait for it.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
-
-var notInNames = pattern(`[^A-Za-z0-9_-]+`)
+var notInNames = pattern.Lazy(`[^A-Za-z0-9_-]+`)
 
 // nameOf makes a function's name of a path.
 func nameOf(path string, file bool) string {

@@ -5,7 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/lambhq/lamb/internal/pattern"
 )
 
 // identifier is a parsed runtime identifier. lang is nil for provided.*.
@@ -47,7 +48,7 @@ var python = &language{
 	series:    func(v version) int { return v.minor },
 	describe:  func(s int) string { return fmt.Sprintf("Python 3.%d", s) },
 	install:   func(s int) string { return fmt.Sprintf("pyenv install 3.%d", s) },
-	fileNames: pattern(`^python(?:3(?:\.(\d{1,3}))?)?$`),
+	fileNames: pattern.Lazy(`^python(?:3(?:\.(\d{1,3}))?)?$`),
 	// -I keeps the asker's environment and folder out of the answer. A virtual
 	// environment's interpreter names the one it was made from.
 	question: []string{"-I", "-c", "import sys\n" +
@@ -65,21 +66,15 @@ var nodejs = &language{
 	series:    func(v version) int { return v.major },
 	describe:  func(s int) string { return fmt.Sprintf("Node.js %d", s) },
 	install:   func(s int) string { return fmt.Sprintf("nvm install %d", s) },
-	fileNames: pattern(`^(?:node|nodejs)(?:-?(\d{1,3}))?$`),
+	fileNames: pattern.Lazy(`^(?:node|nodejs)(?:-?(\d{1,3}))?$`),
 	question:  []string{"-e", "console.log(['lamb', process.versions.node, process.execPath, '', ''].join('\\n'))"},
 	managers:  nodeManagers,
 }
 
 var (
-	pythonID = pattern(`^python3\.(\d{1,3})$`)
-	nodeID   = pattern(`^nodejs(\d{1,3})\.x$`)
+	pythonID = pattern.Lazy(`^python3\.(\d{1,3})$`)
+	nodeID   = pattern.Lazy(`^nodejs(\d{1,3})\.x$`)
 )
-
-// pattern compiles an expression when it is first asked for: every lamb command
-// would wait for it otherwise.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 func parseID(text string) (identifier, error) {
 	switch text {
@@ -130,7 +125,7 @@ func (v version) less(w version) bool {
 	return v.patch < w.patch
 }
 
-var versionText = pattern(`(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?`)
+var versionText = pattern.Lazy(`(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?`)
 
 // parseVersion finds the first version in a text such as "v20.11.1" or
 // "cpython-3.12.1-linux-x86_64-gnu".
