@@ -37,7 +37,12 @@ func Version() string {
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C has its default effect, or a command's
+	defer context.AfterFunc(ctx, func() {
+		stop() // a second Ctrl-C has its default effect, or a command's
+		if terminal(stderr) {
+			fmt.Fprintln(stderr) // what is said now does not stand behind ^C
+		}
+	})()
 	// Whoever reads our output may go away (lamb serve | head): a server goes
 	// on. Notify and not Ignore, because programs inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)

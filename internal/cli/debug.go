@@ -5,7 +5,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/lambhq/lamb/internal/pack"
 	"github.com/lambhq/lamb/internal/project"
 )
 
@@ -18,37 +20,47 @@ const (
 
 // debugVariables are a function's variables with those that make it listen for
 // a debugger, and how that is attached.
-func debugVariables(p *project.Project, env map[string]string, index int) (map[string]string, string, error) {
+func (d *devFunction) debugVariables(p *project.Project, env map[string]string) (map[string]string, string, error) {
 	env = maps.Clone(env)
 	if env == nil {
 		env = make(map[string]string)
 	}
 	switch p.Language {
-	case project.Go, project.Custom:
-		return env, "debug: dlv attach --waitfor bootstrap   (then call the function)", nil
+	case project.Go:
+		return env, "debug: dlv attach --waitfor ./" + p.Name + "   (then call it)", nil
 	case project.Node:
-		port := nodePort + index
+		port := nodePort + d.index
 		env["NODE_OPTIONS"] = fmt.Sprintf("--inspect=127.0.0.1:%d %s", port, env["NODE_OPTIONS"])
-		return env, fmt.Sprintf("debug: node inspect 127.0.0.1:%d, or chrome://inspect   (after the first call)", port), nil
+		return env, fmt.Sprintf("debug: node inspect 127.0.0.1:%d   (after the first call)", port), nil
 	case project.Python:
-		port := pythonPort + index
-		wrapper, err := debugpyWrapper(port)
+		port := pythonPort + d.index
+		wrapper, err := debugpyWrapper(d.aside, port)
 		if err != nil {
 			return nil, "", err
 		}
 		env["AWS_LAMBDA_EXEC_WRAPPER"] = wrapper
-		return env, fmt.Sprintf("debug: attach debugpy to 127.0.0.1:%d   (after the first call; pip install debugpy)", port), nil
+		return env, fmt.Sprintf("debug: debugpy at 127.0.0.1:%d   (after the first call; pip install debugpy)", port), nil
 	}
 	return env, "", nil
 }
 
-// debugpyWrapper is a script that starts Python with debugpy listening, or as
-// it is where there is none.
-func debugpyWrapper(port int) (string, error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("lamb-debugpy-%d", os.Getuid()))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+// underItsName gives a built function a name that a debugger can wait for:
+// the bootstrap only starts the program, whose command line begins with
+// "./NAME", unlike that of any other function.
+func underItsName(files []pack.File, name string) []pack.File {
+	files = slices.Clone(files)
+	script := []byte("#!/bin/sh\ncd \"$LAMBDA_TASK_ROOT\" && exec './" + name + "'\n")
+	for i := range files {
+		if files[i].Name == project.Bootstrap {
+			files[i].Name = name
+		}
 	}
+	return pack.Merge(files, []pack.File{{Name: project.Bootstrap, Data: script, Size: int64(len(script)), Executable: true}})
+}
+
+// debugpyWrapper is a script in a folder that starts Python with debugpy listening, or as
+// it is where there is none.
+func debugpyWrapper(dir string, port int) (string, error) {
 	script := filepath.Join(dir, fmt.Sprintf("%d.sh", port))
 	text := fmt.Sprintf(`#!/bin/sh
 python=$1

@@ -41,9 +41,9 @@ func newDev(stdout, stderr io.Writer) *cobra.Command {
 terminal. After each edit a function is built anew; the new code serves when the
 build is good, and until then the old one does.
 
-With --debug functions are built for a debugger, run without isolation so that
-it can reach them, and have 15 minutes for init and invocation; what to attach
-with is printed.`,
+With --debug functions are built for a debugger, run without isolation and are
+not frozen when idle so that it can reach them, and have 15 minutes for init and
+invocation; what to attach with is printed.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{errors.New("dev takes the folders of functions")}
@@ -86,14 +86,20 @@ func dev(ctx context.Context, paths []string, o devOptions, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
+	aside, err := os.MkdirTemp("", "lamb-dev-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(aside)
 	fp := s.Fingerprint()
-	view.say(green, fmt.Sprintf("lamb serves at %s (sandbox %s, %s)", s.URL(), fp.Name, describe(fp)))
+	isolated, _, _ := strings.Cut(describe(fp), ";") // lamb doctor has the rest
+	view.say(green, fmt.Sprintf("lamb serves at %s (sandbox %s, %s)", s.URL(), fp.Name, isolated))
 
 	// Ctrl-C ends the watching; what a build or the server has begun comes to
 	// its end in Close.
 	group, ctx := errgroup.WithContext(ctx)
 	for i, path := range paths {
-		d := &devFunction{path: path, index: i, client: c, opts: o, view: view, local: !fp.Isolation}
+		d := &devFunction{path: path, index: i, client: c, opts: o, view: view, aside: aside, local: !fp.Isolation}
 		group.Go(func() error { return d.run(ctx) })
 	}
 	group.Go(func() error { return s.Wait(ctx) })
@@ -112,7 +118,7 @@ func (o *devOptions) configure(view *devView) (err error) {
 		return usageError{err}
 	}
 	if o.debug {
-		o.cfg.Sandbox, o.cfg.InitLimit = server.SandboxProcess, debugLimit
+		o.cfg.Sandbox, o.cfg.InitLimit, o.cfg.NoFreeze = server.SandboxProcess, debugLimit, true
 	}
 	o.cfg.Ephemeral = o.cfg.DataDir == ""
 	o.cfg.FunctionLogs = view
@@ -128,7 +134,8 @@ type devFunction struct {
 	client *awsclient.Client
 	opts   devOptions
 	view   *devView
-	local  bool // it runs on this machine's system as it is
+	aside  string // a folder of lamb dev's own
+	local  bool   // it runs on this machine's system as it is
 
 	name string // of the function that serves; empty before the first good build
 }
@@ -206,7 +213,7 @@ func (d *devFunction) swap(ctx context.Context) error {
 	}
 	var hint string
 	if d.opts.debug {
-		if env, hint, err = debugVariables(p, env, d.index); err != nil {
+		if env, hint, err = d.debugVariables(p, env); err != nil {
 			return err
 		}
 		p.Settings.Timeout = int(debugLimit / time.Second)
@@ -237,6 +244,9 @@ func (d *devFunction) zip(ctx context.Context, p *project.Project, scratch strin
 	if err != nil {
 		return nil, err
 	}
+	if d.opts.debug && p.Language == project.Go {
+		files = underItsName(files, p.Name)
+	}
 	var zip strings.Builder
 	if err := pack.Store(&zip, files); err != nil {
 		return nil, err
@@ -252,7 +262,7 @@ func (d *devFunction) introduce(ctx context.Context, hint string) {
 	}
 	lines := []string{fmt.Sprintf("  lamb invoke %s%s", d.name, target)}
 	if url, err := d.url(ctx); err == nil {
-		lines = append(lines, "  curl "+url)
+		lines = append(lines, "  "+url)
 	}
 	if hint != "" {
 		lines = append(lines, "  "+hint)
@@ -266,21 +276,30 @@ func (d *devFunction) url(ctx context.Context) (string, error) {
 	if !awsclient.IsNotFound(err) {
 		return url, err
 	}
-	auth, everybody, id, action := api.FunctionUrlAuthTypeNone, "*", "lamb-dev", "lambda:InvokeFunctionUrl"
+	auth := api.FunctionUrlAuthTypeNone
 	url, err = d.client.CreateFunctionURL(ctx, &api.CreateFunctionUrlConfigRequest{FunctionName: &d.name, AuthType: &auth})
 	if err != nil {
 		return "", err
 	}
-	return url, d.client.AddPermission(ctx, &api.AddPermissionRequest{
-		FunctionName: &d.name, StatementId: &id, Action: &action, Principal: &everybody, FunctionUrlAuthType: &auth,
-	})
+	// As on AWS, a URL for everybody needs both.
+	everybody, via := "*", true
+	for _, in := range []api.AddPermissionRequest{
+		{StatementId: new("lamb-dev-url"), Action: new("lambda:InvokeFunctionUrl"), FunctionUrlAuthType: &auth},
+		{StatementId: new("lamb-dev-function"), Action: new("lambda:InvokeFunction"), InvokedViaFunctionUrl: &via},
+	} {
+		in.FunctionName, in.Principal = &d.name, &everybody
+		if err := d.client.AddPermission(ctx, &in); err != nil {
+			return "", err
+		}
+	}
+	return url, nil
 }
 
 // devView is the terminal of lamb dev: its own messages, and the functions' log
 // lines with each function in a colour of its own.
 type devView struct {
-	out, err io.Writer
-	colour   colours
+	out, err             io.Writer
+	outColour, errColour colours
 
 	mu    sync.Mutex
 	names map[string]int // the number of each function that has logged
@@ -290,13 +309,13 @@ type devView struct {
 var ofFunctions = []int{36, 35, 34, 33, 96, 95, 94, 93}
 
 func newDevView(stdout, stderr io.Writer) *devView {
-	return &devView{out: stdout, err: stderr, colour: coloursFor(stdout), names: make(map[string]int)}
+	return &devView{out: stdout, err: stderr, outColour: coloursFor(stdout), errColour: coloursFor(stderr), names: make(map[string]int)}
 }
 
 func (v *devView) say(colour int, text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	fmt.Fprintln(v.err, v.colour.paint(colour, text))
+	fmt.Fprintln(v.err, v.errColour.paint(colour, text))
 }
 
 // Write implements io.Writer for the functions' logs: lines that begin with
@@ -316,7 +335,7 @@ func (v *devView) Write(p []byte) (int, error) {
 			n = len(v.names)
 			v.names[name] = n
 		}
-		b.WriteString(v.colour.paint(ofFunctions[n%len(ofFunctions)], name[1:]) + " " + rest)
+		b.WriteString(v.outColour.paint(ofFunctions[n%len(ofFunctions)], name[1:]) + " " + rest)
 	}
 	if _, err := io.WriteString(v.out, b.String()); err != nil {
 		return 0, err

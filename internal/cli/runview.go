@@ -30,7 +30,7 @@ func (v *runView) Line(_ time.Time, line []byte) {
 		return
 	}
 	text := strings.TrimRight(string(line), "\n")
-	for _, platform := range []string{"START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_REPORT ", "EXTENSION\t", "TELEMETRY\t", "LOGS\t"} {
+	for _, platform := range []string{"INIT_START ", "START RequestId: ", "END RequestId: ", "REPORT RequestId: ", "INIT_REPORT ", "EXTENSION\t", "TELEMETRY\t", "LOGS\t"} {
 		if strings.HasPrefix(text, platform) {
 			text = v.colour.paint(dim, text)
 			break

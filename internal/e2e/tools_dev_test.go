@@ -48,6 +48,12 @@ func TestDev(t *testing.T) {
 		}
 	}
 	serves("first", func() error { return nil })
+	// Everybody may call the URL that it shows.
+	if url := strings.TrimSpace(d.stderr.lines(t, ".lambda-url.", 1)); strings.Contains(url, " ") {
+		t.Errorf("the line of the URL is %q", url)
+	} else if got := d.ask(t, "GET", url, ""); got.StatusCode != 200 || got.text != "first" {
+		t.Errorf("GET %s: %d %s", url, got.StatusCode, got.text)
+	}
 	serves("in place", func() error { return write(file, "in place") })
 	serves("renamed over", func() error {
 		return errors.Join(write(file+".tmp", "renamed over"), os.Rename(file+".tmp", file))

@@ -47,7 +47,7 @@ func (p *Project) Files(ctx context.Context, o BuildOptions) ([]pack.File, error
 	case p.Language == Go:
 		files, err = p.buildGo(ctx, o)
 	case p.Language == Custom && p.File != "":
-		files, err = fileAs(p.File, bootstrapName)
+		files, err = fileAs(p.File, Bootstrap)
 	case p.File != "":
 		files, err = fileAs(p.File, filepath.Base(p.File))
 	default:
@@ -75,7 +75,7 @@ func (p *Project) folder() ([]pack.File, error) {
 	}
 	for i := range files {
 		// A checkout may have lost the bit, and without it nothing starts.
-		if p.Language == Custom && files[i].Name == bootstrapName {
+		if p.Language == Custom && files[i].Name == Bootstrap {
 			files[i].Executable = true
 		}
 	}
@@ -87,7 +87,7 @@ func fileAs(path, name string) ([]pack.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	executable := info.Mode()&0o111 != 0 || name == bootstrapName
+	executable := info.Mode()&0o111 != 0 || name == Bootstrap
 	return []pack.File{{Name: name, Path: path, Size: info.Size(), Executable: executable}}, nil
 }
 
@@ -139,15 +139,18 @@ func (p *Project) buildGo(ctx context.Context, o BuildOptions) ([]pack.File, err
 	if _, err := exec.LookPath("go"); err != nil {
 		return nil, errors.New("go is not on PATH: install Go (https://go.dev/dl), or give a program that is built already")
 	}
-	out := filepath.Join(o.Scratch, bootstrapName)
+	out := filepath.Join(o.Scratch, Bootstrap)
 	// lambda.norpc leaves out of aws-lambda-go what only the retired go1.x
 	// runtime needs; without VCS stamps the same source gives the same bytes
 	// before and after a commit.
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-o", out}
+	args := []string{"build", "-buildvcs=false", "-tags", "lambda.norpc", "-o", out}
 	if o.Debug {
 		args = append(args, "-gcflags=all=-N -l")
 	} else {
 		args = append(args, "-ldflags=-s -w")
+	}
+	if !o.Debug || !o.Local { // a debugger on this machine finds the source by its paths
+		args = append(args, "-trimpath")
 	}
 	target := "."
 	if p.File != "" {
@@ -164,7 +167,7 @@ func (p *Project) buildGo(ctx context.Context, o BuildOptions) ([]pack.File, err
 		}
 		return nil, errors.Join(ctx.Err(), err)
 	}
-	return fileAs(out, bootstrapName)
+	return fileAs(out, Bootstrap)
 }
 
 // goFlags leaves modes out of GOFLAGS that would build something else.

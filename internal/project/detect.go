@@ -15,7 +15,8 @@ import (
 	"github.com/lambhq/lamb/internal/pattern"
 )
 
-const bootstrapName = "bootstrap"
+// Bootstrap is the name of the program that provided runtimes start.
+const Bootstrap = "bootstrap"
 
 // The runtimes of projects that name none. They are fixed, not this machine's:
 // the same project must be the same function wherever it is deployed from.
@@ -42,9 +43,9 @@ func (p *Project) detect() error {
 	}
 	switch {
 	case wants("provided") && has(".go") && isProgram(p.Dir, names):
-		p.Language, p.Runtime, p.Handler = Go, defaultProvided, bootstrapName
-	case wants("provided") && slices.Contains(names, bootstrapName):
-		p.Language, p.Runtime, p.Handler = Custom, defaultProvided, bootstrapName
+		p.Language, p.Runtime, p.Handler = Go, defaultProvided, Bootstrap
+	case wants("provided") && slices.Contains(names, Bootstrap):
+		p.Language, p.Runtime, p.Handler = Custom, defaultProvided, Bootstrap
 	case wants("nodejs") && (slices.Contains(names, "package.json") || nodeEntry(names) != ""):
 		return p.detectNode(names)
 	case wants("python") && has(".py"):
@@ -163,7 +164,7 @@ func (p *Project) detectFile() error {
 	stem := strings.TrimSuffix(base, filepath.Ext(base))
 	switch filepath.Ext(base) {
 	case ".go":
-		p.Language, p.Runtime, p.Handler = Go, defaultProvided, bootstrapName
+		p.Language, p.Runtime, p.Handler = Go, defaultProvided, Bootstrap
 	case ".py":
 		name, err := pythonHandlerIn(p.File)
 		if err != nil {
@@ -178,7 +179,7 @@ func (p *Project) detectFile() error {
 		if !executable(p.File) {
 			return fmt.Errorf("%s: %w: it is neither a source file, nor a zip, nor executable", p.File, ErrUnknown)
 		}
-		p.Language, p.Runtime, p.Handler = Custom, defaultProvided, bootstrapName
+		p.Language, p.Runtime, p.Handler = Custom, defaultProvided, Bootstrap
 	}
 	return nil
 }
@@ -203,8 +204,8 @@ func (p *Project) detectZip() error {
 	}
 	p.Language = Zipped
 	switch entry := nodeEntry(names); {
-	case slices.Contains(names, bootstrapName):
-		p.Runtime, p.Handler = defaultProvided, bootstrapName
+	case slices.Contains(names, Bootstrap):
+		p.Runtime, p.Handler = defaultProvided, Bootstrap
 		return nil
 	case entry != "":
 		p.Runtime, p.Handler = defaultNode, strings.TrimSuffix(entry, filepath.Ext(entry))+".handler"

@@ -105,7 +105,7 @@ var notInNames = pattern.Lazy(`[^A-Za-z0-9_-]+`)
 func nameOf(path string, file bool) string {
 	base := filepath.Base(path)
 	if file {
-		if base == bootstrapName {
+		if base == Bootstrap {
 			base = filepath.Base(filepath.Dir(path))
 		}
 		base = strings.TrimSuffix(base, filepath.Ext(base))
