@@ -55,6 +55,7 @@ type cell struct {
 	programs map[int]struct{} // the live ones' process ids
 	sessions map[int]struct{} // every session that a program began
 	frozen   []member         // what freeze has stopped
+	moved    chan struct{}    // closed when the last freeze or thaw is done; nil before the first
 	peak     int64            // the most memory in use so far, in bytes
 }
 
@@ -202,14 +203,49 @@ func (s *supervisor) handle(req *request, files []int) {
 		delete(s.boxes, req.box)
 		s.mu.Unlock()
 		s.say(&report{op: opReply, id: req.id})
-	case opUsage, opThaw:
+	case opUsage:
 		// Once over the processes that there are: shorter than a change of
 		// threads, and part of every invocation.
 		s.look(req)
+	case opFreeze, opThaw:
+		s.move(req)
 	default:
 		// These may take their time. They end by themselves; the process does
 		// not outlive lamb for them.
 		go s.look(req)
+	}
+}
+
+// move freezes or thaws a box, in the order of the requests: a freeze may be
+// under way when whoever asked for it has given it up and wants a thaw. Without
+// one, a thaw is done at once, for the same reason as usage.
+func (s *supervisor) move(req *request) {
+	done := make(chan struct{})
+	var before chan struct{}
+	s.mu.Lock()
+	if box := s.boxes[req.box]; box != nil {
+		before, box.moved = box.moved, done
+	}
+	s.mu.Unlock()
+	turn := func() {
+		s.look(req)
+		close(done)
+	}
+	if before != nil {
+		select {
+		case <-before:
+		default:
+			go func() {
+				<-before
+				turn()
+			}()
+			return
+		}
+	}
+	if req.op == opThaw {
+		turn()
+	} else {
+		go turn()
 	}
 }
 
