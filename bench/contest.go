@@ -33,7 +33,7 @@ type row struct {
 	floor  string // what lamb is compared with
 	unit   string
 	target target
-	where  string // sandbox, cgroup and network; filled in by the run
+	where  string // sandbox, cgroup and network; empty means those of the run
 }
 
 // A target is what a row is to reach; the zero target is none.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -225,6 +226,7 @@ func (b *bench) makers() []maker {
 		{"slow-streams", b.slowStreams},
 		{"freeze", b.freeze},
 		{"many-idle", b.manyIdle},
+		{"many-idle-unlimited", b.manyIdleUnlimited},
 		{"shell-memory", b.shellMemory},
 		{"start-up", b.startUp},
 		{"tools: lamb --version", b.versionStart},
@@ -258,7 +260,7 @@ func (b *bench) contests(ctx context.Context, only *regexp.Regexp) ([]contest, e
 		}
 		c.name = m.name
 		for i := range c.rows {
-			c.rows[i].where = b.lamb.where
+			c.rows[i].where = cmp.Or(c.rows[i].where, b.lamb.where)
 		}
 		all = append(all, c)
 	}

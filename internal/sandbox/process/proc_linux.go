@@ -130,30 +130,32 @@ func parseStat(pid int, b []byte) (member, error) {
 	return member{}, errStat
 }
 
-// children appends the children of one thread.
-func (p *procfs) children(list []int, pid, tid int) []int {
+// children appends the children of one thread. It may miss some while others
+// are reaped.
+func (p *procfs) children(list []int, pid, tid int) ([]int, error) {
 	b, err := p.read("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/children")
 	if err != nil {
-		return list
+		return list, err
 	}
 	for word := range bytes.FieldsSeq(b) {
 		if n, err := strconv.Atoi(string(word)); err == nil {
 			list = append(list, n)
 		}
 	}
-	return list
+	return list, nil
 }
 
-// childrenOf appends the children of all threads of a process.
+// childrenOf appends the children of all threads of a process. A process or
+// thread that is gone has none.
 func (p *procfs) childrenOf(list []int, m member) []int {
 	if m.threads == 1 {
-		return p.children(list, m.pid, m.pid)
+		list, _ = p.children(list, m.pid, m.pid)
+		return list
 	}
 	var tids []int
-	// A process that is gone has no children.
 	_ = p.names("/proc/"+strconv.Itoa(m.pid)+"/task", func(tid int) { tids = append(tids, tid) })
 	for _, tid := range tids {
-		list = p.children(list, m.pid, tid)
+		list, _ = p.children(list, m.pid, tid)
 	}
 	return list
 }

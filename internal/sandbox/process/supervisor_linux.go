@@ -19,11 +19,13 @@ const supervisorName = "lamb-process-supervisor"
 // supervisorSocket is the descriptor of the supervisor's socket.
 const supervisorSocket = 3
 
-// supervisor is the process that is the parent of all programs. Its main
-// goroutine stays on one thread for ever, because a program's parent-death
-// signal is sent when the thread that started it ends; it reads requests and
-// starts programs itself. One goroutine reaps. Requests that look at many
-// processes run in goroutines of their own.
+// supervisor is the process that is the parent of all programs. One goroutine
+// stays on its thread for ever, because a program's parent-death signal is sent
+// when the thread that started it ends; it reads requests and starts programs
+// itself. That is not the process's first thread, whose children are the
+// orphans: so a few are looked at to find them, and not every program. One
+// goroutine reaps. Requests that look at many processes run in goroutines of
+// their own.
 type supervisor struct {
 	base  uint64 // upper bits of the marks
 	marks bool   // processes can be marked
@@ -32,15 +34,38 @@ type supervisor struct {
 	files unix.Rlimit
 	locks unix.Rlimit
 
+	// lists is set where the kernel lists the children of threads.
+	lists bool
+
 	// newChild wakes the reaper when there may be children again.
 	newChild chan struct{}
 
 	// mu guards what follows and is held while a child is reaped and while one
-	// is started: under it, the numbers of children are stable.
+	// is started: under it, the numbers of children are stable, and lists of
+	// them only grow.
 	mu       sync.Mutex
 	programs map[int]*child
 	boxes    map[uint32]*cell
-	reaped   chan struct{} // closed, and replaced, when something was reaped
+	reaped   notice // something was reaped
+}
+
+// notice wakes all who wait for something to happen again. Its owner's lock
+// guards it.
+type notice chan struct{}
+
+// next returns a channel that is closed when it happens.
+func (n *notice) next() <-chan struct{} {
+	if *n == nil {
+		*n = make(notice)
+	}
+	return *n
+}
+
+func (n *notice) happened() {
+	if *n != nil {
+		close(*n)
+		*n = nil
+	}
 }
 
 // child is a program.
@@ -57,24 +82,39 @@ type cell struct {
 	frozen   []member         // what freeze has stopped
 	moved    chan struct{}    // closed when the last freeze or thaw is done; nil before the first
 	peak     int64            // the most memory in use so far, in bytes
+	reaped   notice           // a process that may be of this box was reaped
 }
 
 // supervise is the supervisor's whole life.
 func supervise() {
+	// Until the end, so that no other goroutine is on this thread.
 	runtime.LockOSThread()
+	served := make(chan struct{})
+	go superviseFrom(served)
+	<-served
+	unix.Exit(0) // nothing is left to run at exit
+}
+
+// superviseFrom supervises from the calling goroutine's thread, if that is not
+// the first of the process, else from another's.
+func superviseFrom(served chan<- struct{}) {
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		go superviseFrom(served) // this one keeps the first to itself
+		select {}
+	}
 	s := &supervisor{
 		tid:      unix.Gettid(),
 		newChild: make(chan struct{}, 1),
 		programs: map[int]*child{},
 		boxes:    map[uint32]*cell{},
-		reaped:   make(chan struct{}),
 	}
 	s.prepare()
 	go s.reap()
 	s.say(&report{op: opHello, a: boolNumber(s.marks), b: int64(s.base)})
 	s.serve()
 	s.endAll()
-	unix.Exit(0) // nothing is left to run at exit
+	close(served)
 }
 
 func boolNumber(b bool) int64 {
@@ -112,6 +152,8 @@ func (s *supervisor) prepare() {
 		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &s.files)
 	}
 	s.prepareMarks()
+	_, err := newProcfs().children(nil, unix.Getpid(), unix.Getpid())
+	s.lists = err == nil
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		os.Exit(1) // lamb sees the socket close
@@ -387,7 +429,7 @@ func (s *supervisor) reap() {
 		case unix.EINTR:
 		default: // ECHILD: no child, so no descendant, until a program is started
 			s.mu.Lock()
-			s.announceReap()
+			s.announceReap(nil)
 			s.mu.Unlock()
 			<-s.newChild
 		}
@@ -401,6 +443,7 @@ const siginfoPid = (12 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintpt
 func (s *supervisor) reapOne(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	box := s.boxOf(pid) // while it can be told
 	var status syscall.WaitStatus
 	var usage syscall.Rusage
 	got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, &usage)
@@ -419,11 +462,29 @@ func (s *supervisor) reapOne(pid int) {
 		}
 		s.say(&report{op: opExit, id: c.id, a: int64(status)})
 	}
-	s.announceReap()
+	s.announceReap(box)
 }
 
-// announceReap wakes those who wait for processes to be gone; mu is held.
-func (s *supervisor) announceReap() {
-	close(s.reaped)
-	s.reaped = make(chan struct{})
+// boxOf tells whose a child is, nil when nobody knows; mu is held.
+func (s *supervisor) boxOf(pid int) *cell {
+	if c := s.programs[pid]; c != nil {
+		return c.box
+	}
+	if mark, ok := markOf(pid); ok && s.marks && mark&^markBoxes == s.base {
+		return s.boxes[uint32(mark&markBoxes)]
+	}
+	return nil
+}
+
+// announceReap wakes those who wait for processes of a box to be gone, or of
+// any when it is nil; mu is held.
+func (s *supervisor) announceReap(box *cell) {
+	s.reaped.happened()
+	if box != nil {
+		box.reaped.happened()
+		return
+	}
+	for _, box := range s.boxes {
+		box.reaped.happened()
+	}
 }

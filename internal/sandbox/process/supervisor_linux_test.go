@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -224,6 +225,44 @@ wait
 		if u, err := sb.Usage(); err != nil || u.Processes != 0 {
 			t.Errorf("after Kill: %+v, %v", u, err)
 		}
+	}
+}
+
+// TestOrphansApart: the first thread's children are orphans only, so that a
+// sandbox's are found without looking at the programs of all others; an orphan
+// outlives the end of another sandbox and not that of its own.
+func TestOrphansApart(t *testing.T) {
+	p, sb := newTestBox(t)
+	other, err := p.Create(context.Background(), sandbox.Spec{ID: "b", Task: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, got := lines(t, sb, "/bin/sh", `echo $$; sh -c 'sleep 1000 >/dev/null 2>&1 & echo $!'; exec sleep 1000`, 2)
+	members := pids(t, got)
+	program, orphan := members[0], members[1]
+	lines(t, other, "/bin/sh", `echo ready; exec sleep 1000`, 1)
+	deadline := time.Now().Add(patience)
+	for m, err := newProcfs().stat(orphan); err != nil || m.parent != p.supervisorPid(); m, err = newProcfs().stat(orphan) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the orphan's parent is %d, %v", m.parent, err)
+		}
+		time.Sleep(time.Millisecond) // its parent is another process's to end
+	}
+	list, err := newProcfs().children(nil, p.supervisorPid(), p.supervisorPid())
+	if err != nil || !slices.Contains(list, orphan) || slices.Contains(list, program) {
+		t.Errorf("the first thread has %v, %v; the program is %d, the orphan %d", list, err, program, orphan)
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+	if !alive(program) || !alive(orphan) {
+		t.Error("another sandbox has ended them")
+	}
+	if err := sb.Kill(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if alive(program) || alive(orphan) {
+		t.Error("they live on")
 	}
 }
 

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -51,16 +52,13 @@ func (w *sweeper) roots(strays bool) []member {
 	self := unix.Getpid()
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
-	// Children are on the list of the thread that started them, orphans on
-	// that of the process's first thread.
-	pids := w.fs.children(nil, self, self)
-	if w.s.tid != self {
-		pids = w.fs.children(pids, self, w.s.tid)
-	}
+	// Orphans are on the list of the process's first thread, programs on that
+	// of the thread that started them.
+	pids, _ := w.fs.children(nil, self, self) // see everything
 	if w.box != nil {
-		for pid := range w.box.programs {
-			pids = append(pids, pid)
-		}
+		pids = slices.AppendSeq(pids, maps.Keys(w.box.programs))
+	} else {
+		pids = slices.AppendSeq(pids, maps.Keys(w.s.programs))
 	}
 	seen := make(map[int]struct{}, len(pids))
 	var roots []member
@@ -109,11 +107,15 @@ func (w *sweeper) members(strays bool) []member {
 	return list
 }
 
-// everything is members without trust in the lists of children, which may
-// miss one while another ends: it looks at every process of the machine.
+// everything is members where the kernel does not list children, or of all
+// boxes: it looks at every process of the machine.
+//
+// For one box the lists are enough. Every process of it has an ancestor among
+// the supervisor's children, and that list misses none: it can only grow at its
+// end while it is read, because what has ended stays on it until it is reaped.
 func (w *sweeper) everything() []member {
 	list := w.members(true)
-	if !w.s.marks || len(list) > 0 {
+	if !w.s.marks || len(list) > 0 || (w.box != nil && w.s.lists) {
 		return list
 	}
 	return w.fs.marked(unix.Getpid(), func(mark uint64) bool {
@@ -164,7 +166,10 @@ func (w *sweeper) kill(ctx context.Context) {
 	defer timer.Stop()
 	for delay := time.Millisecond; ctx.Err() == nil; delay = min(2*delay, 50*time.Millisecond) {
 		w.s.mu.Lock()
-		reaped := w.s.reaped
+		reaped := w.s.reaped.next()
+		if w.box != nil {
+			reaped = w.box.reaped.next()
+		}
 		w.s.mu.Unlock()
 		list := w.stopAll(true)
 		if len(list) == 0 {
