@@ -54,6 +54,25 @@ func TestLimits(t *testing.T) {
 		a.succeeded(t)
 		hasLines(t, a.Log, "Max Memory Used: 128 MB\t")
 	})
+	t.Run("memory of a child", func(t *testing.T) {
+		t.Parallel()
+		if !l.enforces(t, "memory") {
+			t.Skip("lamb says that it does not enforce it here")
+		}
+		// The kernel ends the process that takes most, and the function is told,
+		// as of any child (docs/design/004-environment.md).
+		a := limited(t, "has-child", "child")
+		if p := a.succeeded(t); p != `"signal: killed"` {
+			t.Errorf("the child ended with %s", p)
+		}
+		if strings.Contains(a.Log, "Status: ") {
+			t.Errorf("the invocation failed: %s", a.Log)
+		}
+		l.invoke(t, "has-child", `"nothing"`).succeeded(t)
+		if e := l.environments(t, "has-child"); len(e) != 1 || e[0].FirstFatalError != "" || e[0].Invocations != 2 {
+			t.Errorf("environments %+v", e)
+		}
+	})
 	t.Run("tmp", func(t *testing.T) {
 		t.Parallel()
 		if !l.enforces(t, "/tmp size") {

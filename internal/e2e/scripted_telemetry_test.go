@@ -164,6 +164,29 @@ func TestBadSubscribers(t *testing.T) {
 	play(t, startLamb(t), all)
 }
 
+// TestDroppedLogs: a subscriber that takes nothing for a while delays no
+// answer, and is told afterwards of everything that it has not got.
+func TestDroppedLogs(t *testing.T) {
+	t.Parallel()
+	const lines = 3000 // of a thousand bytes: more than is queued for anybody
+	prints := do(steps.Print, strings.Repeat("x", 1000))
+	prints.Code = lines
+	subscribes := call("PUT", telemetryPath, `{"schemaVersion":"2022-12-13","types":["function"],"buffering":{"timeoutMs":25,"maxBytes":262144},`+
+		`"destination":{"protocol":"HTTP","URI":"http://sandbox:{port}"}}`, 200, `"OK"`, idHeader, "{id}")
+	play(t, startLamb(t), map[string]scene{"drops": {
+		play: steps.Play{
+			// The subscriber is released when the first answer has been given.
+			"bootstrap": script(take(), prints, respond(`"well"`), do(steps.Set, "go"), do(steps.Serve, "")),
+			"x": script(register("x", "SHUTDOWN"), do(steps.Listen, steps.Held), subscribes,
+				do(steps.Attend, ""), steps.Step{Do: steps.Tally, Code: lines}),
+		},
+		extensions: []string{"x"},
+		calls:      []outcome{{payload: `"well"`}, {payload: `{"call":1}`}},
+		says: []string{"x: SHUTDOWN spindown", "x: tally: 3000 events; some came: true, some were dropped: true, with bytes: true, " +
+			"reasons: Some logs were dropped because the downstream consumer is slower than the logs production rate", "x: END"},
+	}})
+}
+
 // TestInitTimesOut: who does not come to the end of its init has ten seconds,
 // and then the invocation's time.
 func TestInitTimesOut(t *testing.T) {

@@ -21,6 +21,11 @@ hooks.register_after_restore(seen.append, "after")
 if %q == "after":
     def broken(): raise RuntimeError("no")
     hooks.register_after_restore(broken)
+if %q == "exit":
+    hooks.register_after_restore(os._exit, 3)
+if %q == "slow":
+    import time
+    hooks.register_after_restore(time.sleep, 60)
 if %q == "init" and os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start":
     raise RuntimeError("no")
 
@@ -43,7 +48,7 @@ func TestSnapStart(t *testing.T) {
 		name := "snapstart-" + breaks
 		_, err := c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 			FunctionName: &name, Runtime: types.RuntimePython312, Handler: aws.String("app.handler"), Role: aws.String(role),
-			Code:    &types.FunctionCode{ZipFile: zipOf(t, file{"app.py", 0o644, fmt.Sprintf(snapStartCode, breaks, breaks)})},
+			Code:    &types.FunctionCode{ZipFile: zipOf(t, file{"app.py", 0o644, fmt.Sprintf(snapStartCode, breaks, breaks, breaks, breaks)})},
 			Timeout: aws.Int32(30), SnapStart: &types.SnapStart{ApplyOn: types.SnapStartApplyOnPublishedVersions},
 		})
 		if err != nil {
@@ -91,6 +96,16 @@ func TestSnapStart(t *testing.T) {
 	}
 	_, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("1")})
 	wantError(t, err, 400, "SnapStartException", "hook encountered an error")
+
+	name, _ = publish("exit")
+	_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("1")})
+	wantError(t, err, 400, "SnapStartException", "hook encountered an error")
+
+	if here.user == nil && !here.race { // once for each sandbox is enough: it takes ten seconds
+		name, _ = publish("slow")
+		_, err = c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("1")})
+		wantError(t, err, 408, "SnapStartTimeoutException", "couldn't restore the snapshot within the timeout limit")
+	}
 
 	_, got = publish("init")
 	if got.State != types.StateFailed || got.SnapStart.OptimizationStatus != types.SnapStartOptimizationStatusOff {

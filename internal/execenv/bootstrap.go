@@ -14,13 +14,13 @@ import (
 //
 // It carries what sandboxes can give to a process: a command line and a working
 // folder. Mounts are the sandbox's own (sandbox.Spec has the folders of the
-// code, the layers, the runtime and the interpreter); further ones, and files
-// that are open already when the program starts, are beyond the sandbox
-// interface.
+// code, the layers, the runtime and the interpreter), and programs get no open
+// files but that for log events: docs/design/004-environment.md says why.
 type Bootstrap struct {
 	Path string
 	Args []string
-	// Dir is the working folder; the sandbox's task folder when empty.
+	// Dir is the working folder, an absolute path; the sandbox's task folder when
+	// empty.
 	Dir string
 	// Failure makes every init fail with this error, without a try: the
 	// runtime is known not to be startable (no bootstrap, no interpreter).

@@ -7,8 +7,8 @@ import (
 )
 
 // logDescriptor is where runtimes write framed log events, which so keep their
-// line breaks and their times; the variable tells them. AWS gives it to the
-// runtimes that it manages, not to custom ones.
+// line breaks and their times; the variable tells them. It is for the runtimes
+// that AWS manages, not for custom ones (docs/design/004-environment.md).
 const (
 	logDescriptor         = 62
 	logDescriptorVariable = "_LAMBDA_TELEMETRY_LOG_FD"

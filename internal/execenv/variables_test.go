@@ -85,3 +85,16 @@ func TestVariablesOfSnapshots(t *testing.T) {
 		}
 	}
 }
+
+// TestLogDescriptorVariable: managed runtimes are told where to write log
+// events, custom ones are not.
+func TestLogDescriptorVariable(t *testing.T) {
+	for runtime, want := range map[string]bool{
+		"python3.12": true, "nodejs22.x": true, "java21": true, "provided.al2": false, "provided.al2023": false,
+	} {
+		in := VariablesInput{Version: &function.Version{Config: function.Config{Runtime: runtime}}}
+		if got := slices.Contains(Variables(in), "_LAMBDA_TELEMETRY_LOG_FD=62"); got != want {
+			t.Errorf("%s: %v", runtime, got)
+		}
+	}
+}

@@ -20,6 +20,8 @@ func limits() {
 		switch strings.Trim(event, `"`) {
 		case "memory":
 			swallow()
+		case "child":
+			answer = fmt.Sprintf("%q", fmt.Sprint(exec.Command("/proc/self/exe", "swallow").Run()))
 		case "tmp":
 			answer = fmt.Sprint(fill())
 		case "files":

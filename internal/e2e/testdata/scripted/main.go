@@ -78,7 +78,11 @@ func (p *player) play(script []steps.Step) {
 		case steps.Dump:
 			p.dump(s.Code)
 		case steps.Print:
-			p.say("%s", p.fill(s.Text))
+			for range max(1, s.Code) {
+				p.say("%s", p.fill(s.Text))
+			}
+		case steps.Tally:
+			p.tally(s.Code)
 		case steps.Exit:
 			os.Exit(s.Code)
 		case steps.Hang:

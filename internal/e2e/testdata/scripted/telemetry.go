@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lambhq/lamb/internal/e2e/testdata/scripted/steps"
@@ -62,6 +64,13 @@ func (p *player) telemetry(how string) http.Handler {
 			return
 		case steps.Slow:
 			time.Sleep(200 * time.Millisecond)
+		case steps.Held:
+			for !exists(flag("go")) && r.Context().Err() == nil {
+				time.Sleep(time.Millisecond)
+			}
+			if r.Context().Err() != nil {
+				return // it will be sent again
+			}
 		}
 		var batch []json.RawMessage
 		p.must(json.Unmarshal(body, &batch))
@@ -87,4 +96,46 @@ func (p *player) dump(n int) {
 	for _, event := range p.seen {
 		p.say("event %s", event)
 	}
+}
+
+// tally tells when n events have come or are said to be dropped, of which some
+// have to be.
+func (p *player) tally(n int) {
+	for {
+		came, dropped, bytes, reasons := p.count()
+		if came+dropped >= n {
+			p.say("tally: %d events; some came: %t, some were dropped: %t, with bytes: %t, reasons: %s",
+				came+dropped, came > 0, dropped > 0, bytes > dropped, strings.Join(reasons, ", "))
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// count counts the events that have come, and what they say of others.
+func (p *player) count() (came, dropped, bytes int, reasons []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, event := range p.seen {
+		var e struct {
+			Type   string
+			Record json.RawMessage
+		}
+		p.must(json.Unmarshal(event, &e))
+		if e.Type != "platform.logsDropped" {
+			came++
+			continue
+		}
+		var d struct {
+			Reason                       string
+			DroppedRecords, DroppedBytes int
+		}
+		p.must(json.Unmarshal(e.Record, &d))
+		dropped += d.DroppedRecords
+		bytes += d.DroppedBytes
+		if !slices.Contains(reasons, d.Reason) {
+			reasons = append(reasons, d.Reason)
+		}
+	}
+	return came, dropped, bytes, reasons
 }

@@ -43,7 +43,8 @@ const (
 	Attend Verb = "attend" // asks for events as {id} until SHUTDOWN, telling them
 	Listen Verb = "listen" // is a server for telemetry on {port}; Text says how it behaves
 	Dump   Verb = "dump"   // tells the telemetry that has come, when it is at least Code events
-	Print  Verb = "print"  // writes Text
+	Tally  Verb = "tally"  // waits until Code events of telemetry have come or are told to be dropped, and tells of that
+	Print  Verb = "print"  // writes Text, Code times if that is not 0
 	Exit   Verb = "exit"   // ends with Code
 	Hang   Verb = "hang"   // does nothing for ever
 	Set    Verb = "set"    // raises the flag Text, for all players and lives
@@ -62,4 +63,5 @@ const (
 	Resets   = "resets" // resets every connection
 	Refuses  = "500"    // answers with this status
 	Slow     = "slow"   // answers a good while later
+	Held     = "held"   // answers nothing before the flag "go" is raised
 )
