@@ -39,7 +39,7 @@ func (b *bench) warmBefore(ctx context.Context) (contest, error) {
 		runs[i] = p50(latency(l.address, b.sizes.warm, func() load.Request { return l.invocation(local, "raw-before", event, event) }))
 	}
 	return contest{floor: runs[0], lamb: runs[1], pairs: 2 * b.sizes.pairs, rows: []row{
-		{what: "warm invoke, raw worker, p50", floor: "lamb of before", unit: "µs", target: target{ratioMax, 1.05}},
+		{what: "warm invoke, raw worker, p50", floor: "lamb of before", unit: "µs", target: target{kind: ratioMax, limit: 1.05}},
 	}}, nil
 }
 
@@ -131,6 +131,6 @@ func (b *bench) warmExtension(ctx context.Context) (contest, error) {
 		runs[i] = p50(run)
 	}
 	return contest{floor: runs[0], lamb: runs[1], rows: []row{
-		{what: "warm invoke, raw worker, an idle extension told of it, p50", floor: "without it", unit: "µs", target: target{ratioMax, 1.5}},
+		{what: "warm invoke, raw worker, an idle extension told of it, p50", floor: "without it", unit: "µs", target: target{kind: ratioMax, limit: 1.5}},
 	}}, nil
 }

@@ -109,14 +109,16 @@ func TestTargets(t *testing.T) {
 		words       string
 	}{
 		{target{}, 1, 9, true, ""},
-		{target{ratioMax, 0.9}, 100, 90, true, "≤ 0.9 × floor"},
-		{target{ratioMax, 0.9}, 100, 91, false, "≤ 0.9 × floor"},
-		{target{ratioMin, 0.7}, 100, 70, true, "≥ 0.7 × floor"},
-		{target{ratioMin, 0.7}, 100, 69, false, "≥ 0.7 × floor"},
-		{target{extraMax, 0.5}, 2, 2.5, true, "≤ floor + 0.5 ms"},
-		{target{extraMax, 0.5}, 2, 2.6, false, "≤ floor + 0.5 ms"},
-		{target{figureMax, 60}, 1000, 60, true, "≤ 60 ms"},
-		{target{figureMax, 60}, 1000, 61, false, "≤ 60 ms"},
+		{target{kind: ratioMax, limit: 0.9}, 100, 90, true, "≤ 0.9 × floor"},
+		{target{kind: ratioMax, limit: 0.9}, 100, 91, false, "≤ 0.9 × floor"},
+		{target{kind: ratioMax, limit: 1.5, extra: 100}, 200, 400, true, "≤ 1.5 × floor + 100 ms"},
+		{target{kind: ratioMax, limit: 1.5, extra: 100}, 200, 401, false, "≤ 1.5 × floor + 100 ms"},
+		{target{kind: ratioMin, limit: 0.7}, 100, 70, true, "≥ 0.7 × floor"},
+		{target{kind: ratioMin, limit: 0.7}, 100, 69, false, "≥ 0.7 × floor"},
+		{target{kind: extraMax, limit: 0.5}, 2, 2.5, true, "≤ floor + 0.5 ms"},
+		{target{kind: extraMax, limit: 0.5}, 2, 2.6, false, "≤ floor + 0.5 ms"},
+		{target{kind: figureMax, limit: 60}, 1000, 60, true, "≤ 60 ms"},
+		{target{kind: figureMax, limit: 60}, 1000, 61, false, "≤ 60 ms"},
 	} {
 		if got := c.target.met(c.floor, c.lamb); got != c.met {
 			t.Errorf("%+v on %v and %v: met %v", c.target, c.floor, c.lamb, got)

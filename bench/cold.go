@@ -113,7 +113,7 @@ func (b *bench) coldRaw(ctx context.Context) (contest, error) {
 	if b.lamb.shells == 0 {
 		what = "cold Invoke, raw worker"
 	}
-	return b.coldContest(ctx, b.lamb, "cold-raw", what, target{extraMax, 1.5})
+	return b.coldContest(ctx, b.lamb, "cold-raw", what, target{kind: extraMax, limit: 1.5})
 }
 
 // coldDry is a cold Invoke that has to make its sandbox.
@@ -122,7 +122,7 @@ func (b *bench) coldDry(ctx context.Context) (contest, error) {
 	if err != nil {
 		return contest{}, err
 	}
-	return b.coldContest(ctx, dry, "cold-dry", "cold Invoke, raw worker, pool dry", target{extraMax, 4})
+	return b.coldContest(ctx, dry, "cold-dry", "cold Invoke, raw worker, pool dry", target{kind: extraMax, limit: 4})
 }
 
 // withoutShells starts another lamb, which prepares no sandboxes.
@@ -160,7 +160,7 @@ func (b *bench) coldInterpreter(ctx context.Context, like func(context.Context, 
 		return contest{}, err
 	}
 	s.name = fmt.Sprintf("cold-%s-%v", s.language(), alone)
-	what, with := row{what: "cold Invoke, " + s.runtime, floor: programName, unit: "ms", target: target{extraMax, 6}}, program
+	what, with := row{what: "cold Invoke, " + s.runtime, floor: programName, unit: "ms", target: target{kind: extraMax, limit: 6}}, program
 	if alone {
 		what.floor, with = "interpreter alone", bare
 	}
@@ -183,7 +183,7 @@ func (b *bench) burst(ctx context.Context, s spec, c command, floor string) (con
 	lamb, err := b.cold(ctx, b.lamb, several(s, n))
 	return contest{floor: bare, lamb: lamb, most: 3, rows: []row{{
 		what:  fmt.Sprintf("%d cold Invokes at once, %s, the last", n, s.runtime),
-		floor: fmt.Sprintf("%d × %s", n, floor), unit: "ms", target: target{ratioMax, 1.3},
+		floor: fmt.Sprintf("%d × %s", n, floor), unit: "ms", target: target{kind: ratioMax, limit: 1.3},
 	}}}, err
 }
 

@@ -40,13 +40,14 @@ type row struct {
 type target struct {
 	kind  targetKind
 	limit float64
+	extra float64 // of ratioMax: what may be added, in the row's unit
 }
 
 type targetKind int
 
 const (
 	noTarget  targetKind = iota
-	ratioMax             // lamb ≤ limit × floor
+	ratioMax             // lamb ≤ limit × floor + extra
 	ratioMin             // lamb ≥ limit × floor
 	extraMax             // lamb ≤ floor + limit
 	figureMax            // lamb ≤ limit
@@ -56,7 +57,7 @@ const (
 func (t target) met(floor, lamb float64) bool {
 	switch t.kind {
 	case ratioMax:
-		return lamb <= t.limit*floor
+		return lamb <= t.limit*floor+t.extra
 	case ratioMin:
 		return lamb >= t.limit*floor
 	case extraMax:
@@ -71,6 +72,9 @@ func (t target) met(floor, lamb float64) bool {
 func (t target) describe(unit string) string {
 	switch t.kind {
 	case ratioMax:
+		if t.extra != 0 {
+			return fmt.Sprintf("≤ %g × floor + %g %s", t.limit, t.extra, unit)
+		}
 		return fmt.Sprintf("≤ %g × floor", t.limit)
 	case ratioMin:
 		return fmt.Sprintf("≥ %g × floor", t.limit)

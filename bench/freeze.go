@@ -40,8 +40,8 @@ func (b *bench) freeze(ctx context.Context) (contest, error) {
 			return box.Thaw(ctx)
 		}),
 		rows: []row{
-			{what: "freeze a sandbox", floor: "the kernel's freeze", unit: "µs", target: target{ratioMax, 3}},
-			{what: "thaw it", floor: "the kernel's thaw", unit: "µs", target: target{ratioMax, 3}},
+			{what: "freeze a sandbox", floor: "the kernel's freeze", unit: "µs", target: target{kind: ratioMax, limit: 3}},
+			{what: "thaw it", floor: "the kernel's thaw", unit: "µs", target: target{kind: ratioMax, limit: 3}},
 		},
 	}, nil
 }

@@ -25,7 +25,7 @@ func (b *bench) startUp(context.Context) (contest, error) {
 			}
 			return []float64{millis(l.started)}, l.Close()
 		},
-		rows: []row{{what: "start-up to listening", floor: "lamb --version", unit: "ms", target: target{figureMax, 60}}},
+		rows: []row{{what: "start-up to listening", floor: "lamb --version", unit: "ms", target: target{kind: figureMax, limit: 60}}},
 	}, nil
 }
 
@@ -41,7 +41,7 @@ func (b *bench) idleMemory(context.Context) (contest, error) {
 			mb, err := residentMB(l.cmd.Process.Pid)
 			return []float64{mb}, errors.Join(err, l.Close())
 		},
-		rows: []row{{what: "resident memory, idle, no shells", unit: "MB", target: target{figureMax, 30}}},
+		rows: []row{{what: "resident memory, idle, no shells", unit: "MB", target: target{kind: figureMax, limit: 30}}},
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (b *bench) shellMemory(context.Context) (contest, error) {
 			// Others on the machine may give more memory back than this took.
 			return []float64{max(0.001, float64(after.kb-before.kb)/1024/float64(n))}, nil
 		},
-		rows: []row{{what: "memory of a parked shell", unit: "MB", target: target{figureMax, 0.5}}},
+		rows: []row{{what: "memory of a parked shell", unit: "MB", target: target{kind: figureMax, limit: 0.5}}},
 	}, nil
 }
 

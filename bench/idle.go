@@ -54,13 +54,13 @@ func (b *bench) manyIdleOn(ctx context.Context, l *lamb) (contest, error) {
 	if err != nil {
 		return contest{}, err
 	}
-	most := target{ratioMax, 1.7}
+	most := target{kind: ratioMax, limit: 1.7}
 	if strings.Contains(l.where, "cgroup v") && strings.Contains(l.where, "private network") {
 		most.limit = 2.5
 	}
 	return contest{floor: bare, lamb: b.manyEnvironments(l, s.name, n), most: 3, rows: []row{
 		{what: fmt.Sprintf("%d idle environments, created", n), floor: fmt.Sprintf("%d × %s", n, execName), unit: "ms", target: most, where: l.where},
-		{what: "… memory of each", floor: "the program's own", unit: "MB", target: target{extraMax, 1.2}, where: l.where},
+		{what: "… memory of each", floor: "the program's own", unit: "MB", target: target{kind: extraMax, limit: 1.2}, where: l.where},
 	}}, nil
 }
 

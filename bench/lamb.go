@@ -60,10 +60,9 @@ func startLamb(ctx context.Context, binary, scratch string, flags ...string) (*l
 	if err != nil {
 		return nil, err
 	}
-	l := &lamb{log: log, said: &tail{}, http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}
+	l := &lamb{log: log, said: &tail{}, http: newManager()}
 	l.cmd = exec.CommandContext(ctx, binary, slices.Concat([]string{"serve", "--ephemeral", "--listen", "127.0.0.1:0"}, flags)...)
-	// What is set for other lambs must not change this one.
-	l.cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "LAMB_") })
+	l.cmd.Env = withoutLambs(os.Environ())
 	l.cmd.Cancel = func() error { return l.cmd.Process.Signal(syscall.SIGTERM) }
 	l.cmd.Stdout = log
 	stderr, err := l.cmd.StderrPipe()
@@ -106,6 +105,17 @@ func startLamb(ctx context.Context, binary, scratch string, flags ...string) (*l
 		}
 	})
 	return l, nil
+}
+
+// newManager is a client for a lamb's management.
+func newManager() *http.Client {
+	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+}
+
+// withoutLambs leaves out of variables what is set for other lambs: it must not
+// change those of the benchmark.
+func withoutLambs(env []string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool { return strings.HasPrefix(kv, "LAMB_") })
 }
 
 // cgroup names the hierarchy that limits memory here.

@@ -96,12 +96,12 @@ func (l *libraries) serve(program, handler string, event []byte, n int) contende
 
 // libraryJSON is a handler that takes and gives JSON, called by reflection.
 func (b *bench) libraryJSON(ctx context.Context) (contest, error) {
-	return b.libraryContest(ctx, "json", "library, JSON handler", target{ratioMax, 0.35}, target{ratioMin, 2.5})
+	return b.libraryContest(ctx, "json", "library, JSON handler", target{kind: ratioMax, limit: 0.35}, target{kind: ratioMin, limit: 2.5})
 }
 
 // libraryTyped is the same by StartTyped.
 func (b *bench) libraryTyped(ctx context.Context) (contest, error) {
-	return b.libraryContest(ctx, "typed", "library, StartTyped", target{ratioMax, 0.35}, target{ratioMin, 2.5})
+	return b.libraryContest(ctx, "typed", "library, StartTyped", target{kind: ratioMax, limit: 0.35}, target{kind: ratioMin, limit: 2.5})
 }
 
 func (b *bench) libraryContest(ctx context.Context, handler, what string, cpu, rate target) (contest, error) {
@@ -133,7 +133,7 @@ func (b *bench) libraryRaw(ctx context.Context) (contest, error) {
 	event[0], event[largeEvent-1] = '"', '"'
 	return contest{
 		floor: inMillis(second(l.serve(l.theirs, "raw", event, b.sizes.big))), lamb: inMillis(second(l.serve(l.ours, "raw", event, b.sizes.big))),
-		rows: []row{{what: "library, raw echo of 5 MB", floor: theirs + ", json.RawMessage", unit: "ms", target: target{ratioMax, 0.5}}},
+		rows: []row{{what: "library, raw echo of 5 MB", floor: theirs + ", json.RawMessage", unit: "ms", target: target{kind: ratioMax, limit: 0.5}}},
 	}, nil
 }
 
@@ -160,7 +160,7 @@ func (b *bench) libraryInit(ctx context.Context) (contest, error) {
 	}
 	ours, err := b.plain(l.command(l.ours, "json"), 1)
 	return contest{floor: floor, lamb: ours, pairs: 5 * b.sizes.pairs, rows: []row{
-		{what: "library: init, exec to first next, on the stub", floor: theirs, unit: "ms", target: target{ratioMax, 0.75}},
+		{what: "library: init, exec to first next, on the stub", floor: theirs, unit: "ms", target: target{kind: ratioMax, limit: 0.75}},
 	}}, err
 }
 
@@ -185,7 +185,7 @@ func (b *bench) libraryAllocations(ctx context.Context) (contest, error) {
 			return []float64{client, all}, err
 		},
 		rows: []row{
-			{what: "library: allocations per event, Runtime API client", unit: "allocs", target: target{figureMax, 0}},
+			{what: "library: allocations per event, Runtime API client", unit: "allocs", target: target{kind: figureMax, limit: 0}},
 			{what: "… with a handler and its context", unit: "allocs"},
 		},
 	}, nil
@@ -265,8 +265,8 @@ func (b *bench) libraryOnLamb(ctx context.Context) (contest, error) {
 		sides[i] = func(ctx context.Context) ([]float64, error) { return b.reported(ctx, name) }
 	}
 	return contest{floor: sides[0], lamb: sides[1], pairs: b.sizes.pairs, rows: []row{
-		{what: "library: Duration on lamb, warm", floor: theirs, unit: "ms", target: target{figureMax, 1}},
-		{what: "library: Init Duration on lamb", floor: theirs, unit: "ms", target: target{figureMax, 11}},
+		{what: "library: Duration on lamb, warm", floor: theirs, unit: "ms", target: target{kind: figureMax, limit: 1}},
+		{what: "library: Init Duration on lamb", floor: theirs, unit: "ms", target: target{kind: figureMax, limit: 11}},
 	}}, nil
 }
 

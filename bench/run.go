@@ -232,6 +232,7 @@ func (b *bench) makers() []maker {
 		{"tools: lamb --version", b.versionStart},
 		{"tools: lamb run", b.runOnce},
 		{"tools: lamb package", b.packaging},
+		{"tools: lamb dev", b.editDev},
 		{"idle-memory", b.idleMemory},
 		{"durable", b.durable},
 		{"library-json", b.libraryJSON},

@@ -18,7 +18,7 @@ const tmpMB = 512
 
 // startPooled starts the raw worker in a sandbox that was prepared ahead.
 func (b *bench) startPooled(ctx context.Context) (contest, error) {
-	return b.startIn(ctx, readyShells, "pooled start to first next", target{extraMax, 0.5})
+	return b.startIn(ctx, readyShells, "pooled start to first next", target{kind: extraMax, limit: 0.5})
 }
 
 // startFresh starts the raw worker in a sandbox that is made for it.

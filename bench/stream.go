@@ -186,7 +186,7 @@ func (b *bench) streamFirstByte(ctx context.Context) (contest, error) {
 		}
 	}
 	return contest{floor: run(b.fromFloor(proxy)), lamb: run(lamb), rows: []row{
-		{what: "stream, time to the first byte, p50", floor: "flushing proxy", unit: "µs", target: target{ratioMax, 1.5}},
+		{what: "stream, time to the first byte, p50", floor: "flushing proxy", unit: "µs", target: target{kind: ratioMax, limit: 1.5}},
 	}}, nil
 }
 
@@ -217,7 +217,7 @@ func (b *bench) streamThroughput(ctx context.Context) (contest, error) {
 		}
 	}
 	return contest{floor: run(b.fromFloor(proxy)), lamb: run(lamb), rows: []row{
-		{what: "stream of 100 MB, unshaped", floor: "flushing proxy", unit: "MB/s", target: target{ratioMin, 0.7}},
+		{what: "stream of 100 MB, unshaped", floor: "flushing proxy", unit: "MB/s", target: target{kind: ratioMin, limit: 0.7}},
 	}}, nil
 }
 
@@ -238,7 +238,7 @@ func (b *bench) streamPace(ctx context.Context) (contest, error) {
 		got := float64(p.n*p.size-burst) / last.Sub(first).Seconds()
 		return []float64{100 * math.Abs(got/rate-1)}, err
 	}, rows: []row{
-		{what: "shaped stream of 10 MB, off its rate by", unit: "%", target: target{figureMax, 2}},
+		{what: "shaped stream of 10 MB, off its rate by", unit: "%", target: target{kind: figureMax, limit: 2}},
 	}}, nil
 }
 
@@ -268,8 +268,8 @@ func (b *bench) slowStreams(ctx context.Context) (contest, error) {
 		floor: measure(pieces{n: 2, size: 1, pause: 4 * time.Second}, time.Hour),
 		lamb:  measure(pieces{n: 256, size: 64 << 10}, 500*time.Millisecond),
 		rows: []row{
-			{what: fmt.Sprintf("p50 of another function, beside %d slow streams", n), floor: "beside streams that rest", unit: "µs", target: target{ratioMax, 1.2}},
-			{what: "… memory of lamb for each of them", floor: "for one that rests", unit: "MB", target: target{extraMax, 0.25}},
+			{what: fmt.Sprintf("p50 of another function, beside %d slow streams", n), floor: "beside streams that rest", unit: "µs", target: target{kind: ratioMax, limit: 1.2}},
+			{what: "… memory of lamb for each of them", floor: "for one that rests", unit: "MB", target: target{kind: extraMax, limit: 0.25}},
 		}}, nil
 }
 

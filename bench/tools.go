@@ -34,7 +34,7 @@ func (b *bench) versionStart(ctx context.Context) (contest, error) {
 		lamb: func(ctx context.Context) ([]float64, error) {
 			return timed(exec.CommandContext(ctx, b.binary, "--version"))
 		},
-		rows:  []row{{what: "lamb --version", floor: "net/http + SQLite, empty", unit: "ms", target: target{ratioMax, 1.3}}},
+		rows:  []row{{what: "lamb --version", floor: "net/http + SQLite, empty", unit: "ms", target: target{kind: ratioMax, limit: 1.3}}},
 		pairs: b.sizes.pairs,
 	}, nil
 }
@@ -54,7 +54,7 @@ func (b *bench) runOnce(ctx context.Context) (contest, error) {
 		lamb: func(ctx context.Context) ([]float64, error) {
 			return timed(exec.CommandContext(ctx, b.binary, "run", program, "--quiet", "--sandbox", b.o.sandbox, "--event", `{"a":1}`))
 		},
-		rows:  []row{{what: "lamb run, aws-lambda-go", floor: "plain exec", unit: "ms", target: target{extraMax, 60}}},
+		rows:  []row{{what: "lamb run, aws-lambda-go", floor: "plain exec", unit: "ms", target: target{kind: extraMax, limit: 60}}},
 		pairs: b.sizes.pairs,
 	}, nil
 }
@@ -89,7 +89,7 @@ func (b *bench) packaging(context.Context) (contest, error) {
 			}
 			return rate(time.Since(began)), nil
 		},
-		rows: []row{{what: fmt.Sprintf("lamb package, %d MB", mb), floor: "compress/flate", unit: "MB/s", target: target{ratioMin, 0.8}}},
+		rows: []row{{what: fmt.Sprintf("lamb package, %d MB", mb), floor: "compress/flate", unit: "MB/s", target: target{kind: ratioMin, limit: 0.8}}},
 		most: 3,
 	}, nil
 }

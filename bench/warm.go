@@ -69,9 +69,9 @@ func (b *bench) warmRaw(ctx context.Context) (contest, error) {
 	return contest{
 		floor: withCPU(b.proxy.cmd, b.sizes.warm+1, b.proxied(event, b.sizes.warm)), lamb: withCPU(b.lamb.cmd, b.sizes.warm+1, lamb),
 		rows: []row{
-			{what: "warm invoke, raw worker, p50", floor: proxyName, unit: "µs", target: target{ratioMax, 0.9}},
+			{what: "warm invoke, raw worker, p50", floor: proxyName, unit: "µs", target: target{kind: ratioMax, limit: 0.9}},
 			{what: "… p99", floor: "proxy p99", unit: "µs"},
-			{what: "… CPU of lamb per request", floor: "proxy's CPU", unit: "µs", target: target{ratioMax, 1}},
+			{what: "… CPU of lamb per request", floor: "proxy's CPU", unit: "µs", target: target{kind: ratioMax, limit: 1}},
 		},
 	}, nil
 }
@@ -298,7 +298,7 @@ func (b *bench) loaded(ctx context.Context, n int) (contest, error) {
 		floor: throughput(b.proxy.cmd, b.proxy.address, func() load.Request { return through }),
 		lamb:  throughput(b.lamb.cmd, b.lamb.address, func() load.Request { return b.lamb.invocation(local, name, event, event) }),
 		rows: []row{
-			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "proxy", unit: "req/s", target: target{ratioMin, 0.7}},
+			{what: fmt.Sprintf("%d connections, raw worker", n), floor: "proxy", unit: "req/s", target: target{kind: ratioMin, limit: 0.7}},
 			{what: "… p99", floor: "proxy p99", unit: "µs"},
 			{what: "… CPU of lamb per request", floor: "proxy's CPU", unit: "µs"},
 		},
@@ -318,7 +318,7 @@ func (b *bench) big(ctx context.Context) (contest, error) {
 	lamb := latency(b.lamb.address, b.sizes.big, func() load.Request { return b.lamb.invocation(local, "raw-big", body, body) })
 	return contest{
 		floor: inMillis(p50(b.proxied(body, b.sizes.big))), lamb: inMillis(p50(lamb)),
-		rows: []row{{what: "echo of 6 MB of JSON, validated, p50", floor: proxyName, unit: "ms", target: target{ratioMax, 1.5}}},
+		rows: []row{{what: "echo of 6 MB of JSON, validated, p50", floor: proxyName, unit: "ms", target: target{kind: ratioMax, limit: 1.5}}},
 	}, nil
 }
 
