@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 // Error is what a service answered instead of a result.
@@ -44,7 +44,7 @@ const maxAnswer = 8 << 20
 
 // A call is one request to a service.
 type call struct {
-	service   string // as signed: "lambda"
+	service   awsconfig.Service
 	operation string
 	method    string
 	path      string // encoded
@@ -89,7 +89,11 @@ func temporary(err error) bool {
 }
 
 func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
-	target := c.endpoint(r.service) + r.path
+	base, region, err := c.endpoint(r.service)
+	if err != nil {
+		return nil, err
+	}
+	target := base + r.path
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
 	}
@@ -101,7 +105,7 @@ func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
 		req.Header[k] = v
 	}
 	req.Header.Set("User-Agent", "lamb")
-	if err := c.sign(ctx, req, r); err != nil {
+	if err := c.sign(ctx, req, r, region); err != nil {
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
@@ -114,20 +118,13 @@ func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
 	return resp, nil
 }
 
-func (c *Client) sign(ctx context.Context, req *http.Request, r call) error {
-	creds, err := c.creds.Retrieve(ctx)
+func (c *Client) sign(ctx context.Context, req *http.Request, r call, region string) error {
+	creds, err := c.creds(ctx)
 	if err != nil {
 		return fmt.Errorf("no AWS credentials: %w", err)
 	}
-	region := c.Region
-	if r.service == "iam" && c.base == nil {
-		region = "us-east-1"
-		if strings.HasPrefix(c.Region, "cn-") {
-			region = "cn-north-1"
-		}
-	}
 	sum := sha256.Sum256(r.body)
-	return v4.NewSigner().SignHTTP(ctx, creds, req, hex.EncodeToString(sum[:]), r.service, region, time.Now())
+	return creds.Sign(ctx, req, hex.EncodeToString(sum[:]), r.service.SigningName(), region, time.Now())
 }
 
 // readError reads an error in JSON or XML and closes the answer.

@@ -139,6 +139,31 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestEndpoints: aws is where the variables of the AWS CLI say; a target is where
+// it says itself.
+func TestEndpoints(t *testing.T) {
+	world(t)
+	s, asked := service(t, map[string]string{"GET /2015-03-31/functions/f/configuration": `200 {"FunctionName":"f"}`})
+	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", s.URL)
+	for _, target := range []string{"aws", s.URL} {
+		c, err := Open(t.Context(), Options{Target: target, Region: "eu-west-1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+		if _, err := c.GetFunctionConfiguration(t.Context(), "f", ""); err != nil || c.URL() != s.URL {
+			t.Errorf("%s: %s, %v", target, c.URL(), err)
+		}
+	}
+	if len(*asked) != 2 {
+		t.Errorf("asked %q", *asked)
+	}
+	t.Setenv("AWS_ENDPOINT_URL_LAMBDA", "nowhere")
+	if _, err := Open(t.Context(), Options{Target: "aws", Region: "eu-west-1"}); err == nil || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL_LAMBDA: it is not a URL") {
+		t.Error(err)
+	}
+}
+
 func TestTargets(t *testing.T) {
 	world(t)
 	for _, tt := range []struct {

@@ -5,11 +5,13 @@ import (
 	"encoding/xml"
 	"net/http"
 	"net/url"
+
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 // query sends a call of the query protocol, which IAM and STS speak, and reads
 // its XML answer.
-func (c *Client) query(ctx context.Context, service, version, action string, params url.Values, out any) error {
+func (c *Client) query(ctx context.Context, service awsconfig.Service, version, action string, params url.Values, out any) error {
 	form := url.Values{"Action": {action}, "Version": {version}}
 	for k, v := range params {
 		form[k] = v
@@ -29,7 +31,7 @@ func (c *Client) query(ctx context.Context, service, version, action string, par
 }
 
 func (c *Client) iam(ctx context.Context, action string, params url.Values, out any) error {
-	return c.query(ctx, "iam", "2010-05-08", action, params, out)
+	return c.query(ctx, awsconfig.IAM, "2010-05-08", action, params, out)
 }
 
 // readXMLError reads the code and message of an error of the query protocol.
@@ -77,6 +79,6 @@ func (c *Client) Account(ctx context.Context) (account, arn string, err error) {
 		Account string `xml:"GetCallerIdentityResult>Account"`
 		ARN     string `xml:"GetCallerIdentityResult>Arn"`
 	}
-	err = c.query(ctx, "sts", "2011-06-15", "GetCallerIdentity", nil, &out)
+	err = c.query(ctx, awsconfig.STS, "2011-06-15", "GetCallerIdentity", nil, &out)
 	return out.Account, out.ARN, err
 }

@@ -11,6 +11,8 @@ import (
 	"net/url"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 // Invocation is what to call a function with.
@@ -52,7 +54,7 @@ func (in *Invocation) call(operation, path string) call {
 	}
 	set("X-Amz-Tenant-Id", in.TenantID)
 	return call{
-		service: "lambda", operation: operation, method: http.MethodPost, path: path, query: qualified(in.Qualifier),
+		service: awsconfig.Lambda, operation: operation, method: http.MethodPost, path: path, query: qualified(in.Qualifier),
 		header: h, body: in.Payload, once: true,
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 // An Environment is what a lamb says of one of its execution environments.
@@ -29,7 +31,7 @@ func (c *Client) Environments(ctx context.Context) (all []Environment, raw json.
 		return nil, nil, ErrNotLamb
 	}
 	const operation = "environments"
-	resp, err := c.send(ctx, call{service: "lambda", operation: operation, method: http.MethodGet, path: "/_lamb/environments"})
+	resp, err := c.send(ctx, call{service: awsconfig.Lambda, operation: operation, method: http.MethodGet, path: "/_lamb/environments"})
 	if err != nil {
 		return nil, nil, err
 	}

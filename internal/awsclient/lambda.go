@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/lambhq/lamb/internal/api"
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 const (
@@ -31,7 +32,7 @@ func qualified(qualifier string) url.Values {
 // lambda sends a call with a JSON body and reads a JSON answer; in and out may
 // be nil.
 func (c *Client) lambda(ctx context.Context, operation, method, path string, query url.Values, in, out any) error {
-	r := call{service: "lambda", operation: operation, method: method, path: path, query: query}
+	r := call{service: awsconfig.Lambda, operation: operation, method: method, path: path, query: query}
 	if in != nil {
 		var err error
 		if r.body, err = json.Marshal(in); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 // LogEvent is one event of a log group.
@@ -34,7 +36,7 @@ func (c *Client) FilterLogEvents(ctx context.Context, f LogFilter) (events []Log
 	}
 	const operation = "FilterLogEvents"
 	resp, err := c.send(ctx, call{
-		service: "logs", operation: operation, method: http.MethodPost, path: "/", body: body,
+		service: awsconfig.Logs, operation: operation, method: http.MethodPost, path: "/", body: body,
 		header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {"Logs_20140328." + operation}},
 	})
 	if err != nil {

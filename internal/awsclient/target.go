@@ -8,12 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/lambhq/lamb/internal/awsconfig"
 )
 
 // DefaultLamb is where a lamb of this machine serves by default.
@@ -28,6 +25,8 @@ type Options struct {
 	Target string
 	// Region and Profile win over what the environment and ~/.aws/config say.
 	Region, Profile string
+	// MFA asks for the code of a device; nil if there is nobody to ask.
+	MFA func(ctx context.Context, serial string) (string, error)
 }
 
 // Client calls the services of one target in one region. It is safe for
@@ -39,14 +38,19 @@ type Client struct {
 	Lamb        bool
 	LambVersion string
 
-	base  *url.URL // of all services; nil for Amazon's endpoints
-	creds aws.CredentialsProvider
-	http  *http.Client
+	base   *url.URL // of all services; nil for those that config names
+	config *awsconfig.Config
+	creds  func(context.Context) (awsconfig.Credentials, error)
+	http   *http.Client
 }
 
 // Open finds the target. Its errors say what to do.
 func Open(ctx context.Context, o Options) (*Client, error) {
-	c := &Client{http: &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}}
+	config, err := awsconfig.Load(awsconfig.Options{Profile: o.Profile, Region: o.Region, MFA: o.MFA})
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{Region: config.Region, config: config, creds: config.Credentials, http: config.HTTPClient()}
 	switch o.Target {
 	case "", "lamb":
 		c.base, _ = url.Parse(DefaultLamb)
@@ -67,42 +71,33 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	return c, c.configure(ctx, o)
 }
 
-// configure finds the region and the credentials.
+// configure completes the region and the credentials.
 func (c *Client) configure(ctx context.Context, o Options) error {
-	var load []func(*config.LoadOptions) error
-	if o.Region != "" {
-		load = append(load, config.WithRegion(o.Region))
-	}
-	if o.Profile != "" {
-		load = append(load, config.WithSharedConfigProfile(o.Profile))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, load...)
-	if err != nil {
-		return err
-	}
-	c.Region, c.creds = cfg.Region, cfg.Credentials
 	if !c.Lamb {
 		if c.Region == "" {
 			return errors.New("no region: give --region, set AWS_REGION, or name one in ~/.aws/config")
 		}
-		return nil
+		_, _, err := c.endpoint(awsconfig.Lambda) // settings that are wrong are so for all
+		return err
 	}
 	if c.Region == "" {
 		c.Region = DefaultRegion
 	}
-	// A lamb takes any key; but the SDK would look for one on the network
-	// (instance metadata) before it gave up.
-	find, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if env, err := config.NewEnvConfig(); err == nil && env.Credentials.HasKeys() {
+	// A lamb takes any key; but to look for one may take until the network
+	// (instance metadata) has not answered.
+	if c.config.HasEnvironmentKeys() {
 		return nil
 	}
+	find, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
 	if o.Profile != "" {
-		if _, err := c.creds.Retrieve(find); err == nil {
+		if _, err := c.creds(find); err == nil {
 			return nil
 		}
 	}
-	c.creds = credentials.NewStaticCredentialsProvider("lamb", "lamb", "")
+	c.creds = func(context.Context) (awsconfig.Credentials, error) {
+		return awsconfig.Credentials{AccessKeyID: "lamb", SecretAccessKey: "lamb"}, nil
+	}
 	return nil
 }
 
@@ -125,23 +120,19 @@ func (c *Client) askWhetherLamb(ctx context.Context) {
 	}
 }
 
-// URL is where the target is: a base URL, or Amazon's Lambda endpoint.
-func (c *Client) URL() string { return c.endpoint("lambda") }
+// URL is where the target is: a base URL, or AWS's Lambda endpoint.
+func (c *Client) URL() string {
+	base, _, err := c.endpoint(awsconfig.Lambda)
+	if err != nil {
+		return "" // Open has refused it
+	}
+	return base
+}
 
-// endpoint is a service's base URL.
-func (c *Client) endpoint(service string) string {
+// endpoint is a service's base URL, and the region to sign requests with.
+func (c *Client) endpoint(service awsconfig.Service) (base, region string, err error) {
 	if c.base != nil {
-		return c.base.String()
+		return c.base.String(), c.Region, nil
 	}
-	domain := "amazonaws.com"
-	if strings.HasPrefix(c.Region, "cn-") {
-		domain = "amazonaws.com.cn"
-	}
-	if service == "iam" { // one for all regions of a partition
-		if strings.HasPrefix(c.Region, "cn-") {
-			return "https://iam.cn-north-1." + domain
-		}
-		return "https://iam." + domain
-	}
-	return "https://" + service + "." + c.Region + "." + domain
+	return c.config.Endpoint(service, c.Region)
 }

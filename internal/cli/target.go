@@ -19,5 +19,7 @@ func (t *targetFlags) add(cmd *cobra.Command) {
 }
 
 func (t *targetFlags) open(ctx context.Context) (*awsclient.Client, error) {
-	return awsclient.Open(ctx, t.Options)
+	o := t.Options
+	o.MFA = askMFA
+	return awsclient.Open(ctx, o)
 }

@@ -55,12 +55,8 @@ var dependencies = map[string]dependency{
 	},
 	"github.com/aws/aws-sdk-go-v2": {
 		why:     "the signer, and the base types of the client to test against",
-		allowed: []string{"./internal/awsclient", "./examples/..."},
+		allowed: []string{"./internal/awsconfig", "./examples/..."},
 		inTests: true,
-	},
-	"github.com/aws/aws-sdk-go-v2/config": {
-		why:     "finds region, profile and credentials as the AWS CLI does",
-		allowed: []string{"./internal/awsclient"},
 	},
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream": {
 		why:     "the framing of response streams",
@@ -68,8 +64,8 @@ var dependencies = map[string]dependency{
 		inTests: true,
 	},
 	"github.com/aws/aws-sdk-go-v2/credentials": {
-		why:     "static keys, for tests and for a lamb",
-		allowed: []string{"./internal/awsclient", "./examples/..."},
+		why:     "static keys of the client to test against",
+		allowed: []string{"./examples/..."},
 		inTests: true,
 	},
 	"github.com/aws/smithy-go":                    awsSDK,

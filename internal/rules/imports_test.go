@@ -108,6 +108,12 @@ var layers = []layer{
 		standard: []string{},
 	},
 	{
+		name:     "no client of the AWS SDK in programs",
+		why:      "each builds the tables of its operations before main begins, in every command's start; package config brings four of them",
+		packages: []string{"./cmd/...", "./internal/awsclient", "./internal/awsconfig"},
+		never:    []string{"github.com/aws/aws-sdk-go-v2/service/..."},
+	},
+	{
 		name:     "only cli and lambdatest reach server",
 		why:      "server builds everything from one Config; who imports it imports the whole product",
 		packages: []string{"./..."},
@@ -343,6 +349,7 @@ func TestLayersFail(t *testing.T) {
 		"a sandbox knows nothing of Lambda":                       {"internal/sandbox/native -> internal/control"},
 		"logs knows nothing of functions":                         {"internal/logs -> github.com/x/y internal/clock"},
 		"metrics uses the standard library only":                  {"internal/metrics -> github.com/x/y"},
+		"no client of the AWS SDK in programs":                    {"internal/awsconfig -> github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/config -> github.com/aws/aws-sdk-go-v2/service/sso"},
 		"only cli and lambdatest reach server":                    {"internal/pool -> internal/server"},
 		"what is made for tests stays out of programs":            {"cmd/lamb -> internal/sandbox/sandboxtest", "internal/sandbox/sandboxtest -> testing"},
 		"only main imports cli":                                   {"internal/pool +> internal/cli"},
