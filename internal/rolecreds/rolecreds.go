@@ -7,33 +7,19 @@ package rolecreds
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/lambhq/lamb/internal/awsconfig"
 	"github.com/lambhq/lamb/internal/clock"
 )
 
 // AnyRole, as the role of a mapping, stands for all that have none of their own.
 const AnyRole = "*"
 
-// Credentials are what requests to AWS are signed with. Printed or logged they
-// show nothing of it.
-type Credentials struct {
-	AccessKeyID, SecretAccessKey, SessionToken string
-	// Expires is zero for those that do not.
-	Expires time.Time
-}
-
-// String implements fmt.Stringer.
-func (c Credentials) String() string { return "(credentials)" }
-
-// GoString implements fmt.GoStringer.
-func (c Credentials) GoString() string { return c.String() }
-
-// LogValue implements slog.LogValuer.
-func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+// Credentials are what requests to AWS are signed with.
+type Credentials = awsconfig.Credentials
 
 // Sources are the sources of an operator's mappings. Its methods may be called
 // from several goroutines. A nil Sources has none.
@@ -61,9 +47,6 @@ type source struct {
 	last Credentials
 }
 
-// renewBefore is how long before their end credentials are fetched again.
-const renewBefore = 5 * time.Minute
-
 // fetchTime bounds how long a source may take.
 const fetchTime = 30 * time.Second
 
@@ -71,7 +54,7 @@ const fetchTime = 30 * time.Second
 // KIND:VALUE one of
 //
 //	file:PATH       JSON as credential_process gives it
-//	profile:NAME    a profile of ~/.aws/credentials, or of AWS_SHARED_CREDENTIALS_FILE
+//	profile:NAME    a profile of ~/.aws/config or ~/.aws/credentials, as the AWS CLI reads it
 //	command:PROGRAM with arguments, separated by blanks: a credential_process
 //
 // Sources are not asked before somebody wants their credentials. A nil clock
@@ -134,24 +117,17 @@ func (s *source) get(ctx context.Context) (Credentials, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
-	if s.last.Expires.Sub(now) > renewBefore {
+	if s.last.Expires.Sub(now) > awsconfig.RenewBefore {
 		return s.last, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	c, err := s.fetch(ctx)
-	switch {
-	case err != nil:
-		return Credentials{}, err
-	case c.AccessKeyID == "" || c.SecretAccessKey == "":
-		return Credentials{}, fmt.Errorf("it has no access key with a secret")
-	case !c.Expires.IsZero() && !c.Expires.After(now):
-		return Credentials{}, fmt.Errorf("what it gave has expired at %s", c.Expires.UTC().Format(time.RFC3339))
+	if err == nil {
+		err = c.Check(now)
 	}
-	for _, part := range []string{c.AccessKeyID, c.SecretAccessKey, c.SessionToken} {
-		if strings.ContainsAny(part, "\x00\r\n") {
-			return Credentials{}, fmt.Errorf("it has a line break within a key")
-		}
+	if err != nil {
+		return Credentials{}, err
 	}
 	s.last = c
 	return c, nil
