@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/native"
 )
@@ -81,6 +83,10 @@ func TestForkerKilled(t *testing.T) {
 	}
 	for _, pid := range killed {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		// Until it has ended it may still take a request. Lamb reaps it.
+		if err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
