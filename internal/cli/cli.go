@@ -35,17 +35,8 @@ func Version() string {
 // Main runs the command and returns the process's exit status: 0, 1 for a
 // failure, 2 for a mistake in the command line.
 func Main(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	defer context.AfterFunc(ctx, func() {
-		stop() // a second Ctrl-C has its default effect, or a command's
-		if terminal(stderr) {
-			fmt.Fprintln(stderr) // what is said now does not stand behind ^C
-		}
-	})()
-	// Whoever reads our output may go away (lamb serve | head): a server goes
-	// on. Notify and not Ignore, because programs inherit what is ignored.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	end := func() {} // of noticing signals
+	defer func() { end() }()
 	root := &cobra.Command{
 		Use:           "lamb",
 		Short:         "AWS Lambda on your own machine",
@@ -53,6 +44,11 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		Version:       fmt.Sprintf("%s %s/%s", Version(), runtime.GOOS, runtime.GOARCH),
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			var ctx context.Context
+			ctx, end = interruptible(stderr)
+			cmd.SetContext(ctx)
+		},
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -63,7 +59,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		newNew(stdout), newRun(os.Stdin, stdout, stderr), newDev(stdout, stderr), newPackage(stdout, stderr),
 		newIAM(stdout), newDeploy(stdout, stderr), newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout), newStatus(stdout), newConform(stdout), newMan(func() *cobra.Command { return root }, stdout),
 	)
-	err := root.ExecuteContext(ctx)
+	err := root.Execute()
 	switch err.(type) {
 	case nil:
 		return 0
@@ -80,6 +76,23 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "lamb: %v\n", err)
 	return 1
+}
+
+// interruptible begins to notice signals, for a command that runs: its context
+// ends with the first one. What only prints and ends, such as help, goes without,
+// which would take a seventh of its time.
+func interruptible(stderr io.Writer) (ctx context.Context, end func()) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	undo := context.AfterFunc(ctx, func() {
+		stop() // a second Ctrl-C has its default effect, or a command's
+		if terminal(stderr) {
+			fmt.Fprintln(stderr) // what is said now does not stand behind ^C
+		}
+	})
+	// Whoever reads our output may go away (lamb serve | head): a server goes
+	// on. Notify and not Ignore, because programs inherit what is ignored.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return ctx, func() { undo(); stop() }
 }
 
 // commandPath names the command that args mean, as far as they mean one.
