@@ -178,13 +178,8 @@ func TestStreamEnds(t *testing.T) {
 	t.Parallel()
 	l := sharedLamb.get(t)
 	one := 1
-	p := newPace(t, l)
-	go func() {
-		for range 2 { // of two functions
-			<-p.asked // "some" is on its way
-			p.next()
-		}
-	}()
+	exits, killed := newPace(t, l), newPace(t, l)
+	paces := map[string]pace{"exit": exits, "killed": killed}
 	tests := []struct {
 		name           string
 		script         streamScript
@@ -199,8 +194,8 @@ func TestStreamEnds(t *testing.T) {
 		{"error-before", streamScript{Fail: "nothing at all"}, "", "Unhandled", `"errorMessage":"nothing at all"`},
 		{"timeout", streamScript{Steps: []streamStep{{Write: "some"}, {Forever: true}}}, "some", "Sandbox.Timedout", "Task timed out after 2.00 seconds"},
 		{"timeout-before", streamScript{Steps: []streamStep{{Forever: true}}}, "", "Sandbox.Timedout", "Task timed out after 2.00 seconds"},
-		{"exit", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: p.URL, Exit: &one}}}, "some", "Runtime.ExitError", "exit status 1"},
-		{"killed", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: p.URL, Kill: true}}}, "some", "Runtime.ExitError", "signal: killed"},
+		{"exit", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: exits.URL, Exit: &one}}}, "some", "Runtime.ExitError", "exit status 1"},
+		{"killed", streamScript{Steps: []streamStep{{Write: "some"}, {Ask: killed.URL, Kill: true}}}, "some", "Runtime.ExitError", "signal: killed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -211,8 +206,17 @@ func TestStreamEnds(t *testing.T) {
 				}
 			})
 			_, stream := l.beginStream(t, name, tt.script.json(t), func(in *lambda.InvokeWithResponseStreamInput) { in.LogType = types.LogTypeTail })
+			var begin string
+			if p, ok := paces[tt.name]; ok {
+				chunk, ok := (<-stream.Events()).(*types.InvokeWithResponseStreamResponseEventMemberPayloadChunk)
+				if !ok {
+					t.Fatal("no chunk")
+				}
+				begin = string(chunk.Value.Payload)
+				p.next() // what was written has left the process
+			}
 			got := readStream(t, stream)
-			if text := got.text(); text != tt.text {
+			if text := begin + got.text(); text != tt.text {
 				t.Errorf("text of %d bytes %.100q, want %d, %.100q", len(text), text, len(tt.text), tt.text)
 			}
 			if code := aws.ToString(got.complete.ErrorCode); code != tt.code {
