@@ -69,16 +69,21 @@ func (c *Config) Credentials(ctx context.Context) (Credentials, error) {
 // keys in variables, nor those of the container or instance.
 func (c *Config) ProfileCredentials(ctx context.Context) (Credentials, error) {
 	found, ok, err := c.fromProfile(ctx, c.Profile, true, nil)
-	if err == nil && !ok {
-		err = errors.New("there are none")
-	}
-	if err == nil {
-		err = found.Check(c.clock.Now())
-	}
-	if err != nil {
+	if err := c.usable(found, ok, err); err != nil {
 		return Credentials{}, fmt.Errorf("credentials of %s: %w", c.where(c.Profile), err)
 	}
 	return found, nil
+}
+
+// usable says why what a source was asked for cannot be used.
+func (c *Config) usable(found Credentials, ok bool, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return errors.New("it has no credentials")
+	}
+	return found.Check(c.clock.Now())
 }
 
 // A source looks for credentials in one place; ok is false where there are none.

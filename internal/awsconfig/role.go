@@ -79,14 +79,8 @@ func (c *Config) sourceOf(ctx context.Context, name string, visited []string) (C
 		return Credentials{}, fmt.Errorf("%s: source_profile: the profiles %s lead back to %q", ref.at, strings.Join(visited, ", "), ref.text)
 	}
 	found, ok, err := c.fromProfile(ctx, ref.text, true, visited)
-	if err == nil && !ok {
-		err = fmt.Errorf("%s has no credentials", c.where(ref.text))
-	}
-	if err == nil {
-		err = found.Check(c.clock.Now())
-	}
-	if err != nil {
-		return Credentials{}, fmt.Errorf("%s: source_profile: %w", ref.at, err)
+	if err := c.usable(found, ok, err); err != nil {
+		return Credentials{}, fmt.Errorf("%s: source_profile: %s: %w", ref.at, c.where(ref.text), err)
 	}
 	return found, nil
 }
@@ -100,13 +94,7 @@ func (c *Config) sourceKind(ctx context.Context, kind setting) (Credentials, err
 		return Credentials{}, fmt.Errorf("%s: credential_source is none of Environment, EcsContainer and Ec2InstanceMetadata", kind.at)
 	}
 	found, ok, err := from(ctx)
-	if err == nil && !ok {
-		err = errors.New("it has no credentials")
-	}
-	if err == nil {
-		err = found.Check(c.clock.Now())
-	}
-	if err != nil {
+	if err := c.usable(found, ok, err); err != nil {
 		return Credentials{}, fmt.Errorf("%s: credential_source %s: %w", kind.at, kind.text, err)
 	}
 	return found, nil

@@ -17,9 +17,9 @@ import (
 
 // singleSignOn is what a profile and its session say.
 type singleSignOn struct {
-	session                            string // empty without a session
-	startURL, region, account, roleArn string
-	at                                 string
+	session                             string // empty without a session
+	startURL, region, account, roleName string
+	at                                  string
 }
 
 // fromSSO gets the credentials of a role for who has logged in with
@@ -52,7 +52,7 @@ func (c *Config) singleSignOn(name string) (s singleSignOn, ok bool, err error) 
 	if !hasRole && !hasAccount {
 		return singleSignOn{}, false, nil
 	}
-	s = singleSignOn{roleArn: role.text, account: account.text, at: firstOf(role.at, account.at)}
+	s = singleSignOn{roleName: role.text, account: account.text, at: firstOf(role.at, account.at)}
 	start, region := profile["sso_start_url"], profile["sso_region"]
 	if ref, has := profile["sso_session"]; has {
 		session, exists := c.files.sessions[ref.text]
@@ -68,9 +68,11 @@ func (c *Config) singleSignOn(name string) (s singleSignOn, ok bool, err error) 
 	}
 	s.startURL, s.region = start.text, region.text
 	var missing []string
-	for key, value := range map[string]string{"sso_role_name": s.roleArn, "sso_account_id": s.account, "sso_start_url": s.startURL, "sso_region": s.region} {
-		if value == "" {
-			missing = append(missing, key)
+	for _, needed := range []struct{ key, value string }{
+		{"sso_role_name", s.roleName}, {"sso_account_id", s.account}, {"sso_start_url", s.startURL}, {"sso_region", s.region},
+	} {
+		if needed.value == "" {
+			missing = append(missing, needed.key)
 		}
 	}
 	if len(missing) > 0 {
@@ -200,7 +202,7 @@ func (c *Config) ssoRole(ctx context.Context, s singleSignOn, token string) (Cre
 	if err != nil {
 		return Credentials{}, err
 	}
-	query := url.Values{"role_name": {s.roleArn}, "account_id": {s.account}}
+	query := url.Values{"role_name": {s.roleName}, "account_id": {s.account}}
 	status, answer, err := c.do(ctx, c.client, serviceTimeout, func(ctx context.Context) (*http.Request, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/federation/credentials?"+query.Encode(), nil)
 		if err == nil {

@@ -58,8 +58,8 @@ func underItsName(files []pack.File, name string) []pack.File {
 	return pack.Merge(files, []pack.File{{Name: project.Bootstrap, Data: script, Size: int64(len(script)), Executable: true}})
 }
 
-// debugpyWrapper is a script in a folder that starts Python with debugpy listening, or as
-// it is where there is none.
+// debugpyWrapper is a script in a folder that starts Python with debugpy
+// listening, or as it is where there is none.
 func debugpyWrapper(dir string, port int) (string, error) {
 	script := filepath.Join(dir, fmt.Sprintf("%d.sh", port))
 	text := fmt.Sprintf(`#!/bin/sh

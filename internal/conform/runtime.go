@@ -127,9 +127,7 @@ func survivesTooLarge(t *trial) {
 		t.Fatalf("the invocation has the error type %q", res.ErrorType)
 	}
 	echo(t, env, "after it")
-	if n := len(env.Events("platform.initStart")); n != 1 {
-		t.Errorf("it was started %d times", n)
-	}
+	startedOnce(t, env)
 }
 
 // failed makes the function fail and gives the call that said so.
@@ -166,9 +164,7 @@ func goesOn(t *trial) {
 	env := t.ready(nil)
 	failed(t, env)
 	echo(t, env, "after it")
-	if n := len(env.Events("platform.initStart")); n != 1 {
-		t.Errorf("it was started %d times", n)
-	}
+	startedOnce(t, env)
 }
 
 func propagatesTrace(t *trial) {
@@ -190,9 +186,7 @@ func survivesFreezing(t *trial) {
 		env.Freeze()
 		echo(t, env, n)
 	}
-	if n := len(env.Events("platform.initStart")); n != 1 {
-		t.Errorf("it was started %d times", n)
-	}
+	startedOnce(t, env)
 }
 
 func startsAgain(t *trial) {
@@ -217,6 +211,13 @@ func echo(t *trial, env *lambdatest.Environment, value any) {
 	}
 	if res := env.Call(event); res.FunctionError != "" || !sameJSON(res.Payload, event) {
 		t.Fatalf("the event %.100s was answered %.300s (%s)", event, res.Payload, res.ErrorType)
+	}
+}
+
+// startedOnce checks that what has happened did not end the programs.
+func startedOnce(t *trial, env *lambdatest.Environment) {
+	if n := len(env.Events("platform.initStart")); n != 1 {
+		t.Errorf("it was started %d times", n)
 	}
 }
 

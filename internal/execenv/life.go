@@ -87,16 +87,16 @@ func (e *Environment) startLife(l *life) {
 
 // startRuntime starts the runtime's process for a life and watches it.
 func (e *Environment) startRuntime(l *life) {
-	managed, logs := isManaged(e.run.Runtime), 0
-	if managed {
-		logs = logDescriptor
-	}
-	stdout, stderr := e.book.streamPair(managed)
 	b := &e.cfg.Bootstrap
 	if f := b.check(); f.errType != "" {
 		e.endInit(l, f)
 		return
 	}
+	managed, logs := isManaged(e.run.Runtime), 0
+	if managed {
+		logs = logDescriptor
+	}
+	stdout, stderr := e.book.streamPair(managed)
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
 		Path: b.Path, Args: b.Args, Env: e.cfg.Env, Dir: b.Dir, Stdout: stdout, Stderr: stderr, LogDescriptor: logs,
 	})

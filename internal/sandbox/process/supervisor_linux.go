@@ -1,13 +1,11 @@
 package process
 
 import (
-	"context"
 	"os"
 	"os/signal"
 	"runtime"
 	"sync"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +28,6 @@ type supervisor struct {
 	base  uint64 // upper bits of the marks
 	marks bool   // processes can be marked
 	null  int    // /dev/null
-	tid   int    // of the thread that starts programs
 	files unix.Rlimit
 	locks unix.Rlimit
 
@@ -47,42 +44,6 @@ type supervisor struct {
 	programs map[int]*child
 	boxes    map[uint32]*cell
 	reaped   notice // something was reaped
-}
-
-// notice wakes all who wait for something to happen again. Its owner's lock
-// guards it.
-type notice chan struct{}
-
-// next returns a channel that is closed when it happens.
-func (n *notice) next() <-chan struct{} {
-	if *n == nil {
-		*n = make(notice)
-	}
-	return *n
-}
-
-func (n *notice) happened() {
-	if *n != nil {
-		close(*n)
-		*n = nil
-	}
-}
-
-// child is a program.
-type child struct {
-	id  uint64 // of its opStart
-	box *cell
-}
-
-// cell is what the supervisor knows of a box.
-type cell struct {
-	id       uint32
-	programs map[int]struct{} // the live ones' process ids
-	sessions map[int]struct{} // every session that a program began
-	frozen   []member         // what freeze has stopped
-	moved    chan struct{}    // closed when the last freeze or thaw is done; nil before the first
-	peak     int64            // the most memory in use so far, in bytes
-	reaped   notice           // a process that may be of this box was reaped
 }
 
 // supervise is the supervisor's whole life.
@@ -104,7 +65,6 @@ func superviseFrom(served chan<- struct{}) {
 		select {}
 	}
 	s := &supervisor{
-		tid:      unix.Gettid(),
 		newChild: make(chan struct{}, 1),
 		programs: map[int]*child{},
 		boxes:    map[uint32]*cell{},
@@ -255,236 +215,5 @@ func (s *supervisor) handle(req *request, files []int) {
 		// These may take their time. They end by themselves; the process does
 		// not outlive lamb for them.
 		go s.look(req)
-	}
-}
-
-// move freezes or thaws a box, in the order of the requests: a freeze may be
-// under way when whoever asked for it has given it up and wants a thaw. Without
-// one, a thaw is done at once, for the same reason as usage.
-func (s *supervisor) move(req *request) {
-	done := make(chan struct{})
-	var before chan struct{}
-	s.mu.Lock()
-	if box := s.boxes[req.box]; box != nil {
-		before, box.moved = box.moved, done
-	}
-	s.mu.Unlock()
-	turn := func() {
-		s.look(req)
-		close(done)
-	}
-	if before != nil {
-		select {
-		case <-before:
-		default:
-			go func() {
-				<-before
-				turn()
-			}()
-			return
-		}
-	}
-	if req.op == opThaw {
-		turn()
-	} else {
-		go turn()
-	}
-}
-
-// look serves the requests that look at a box's processes.
-func (s *supervisor) look(req *request) {
-	r := &report{op: opReply, id: req.id}
-	s.mu.Lock()
-	box := s.boxes[req.box]
-	s.mu.Unlock()
-	sweep := &sweeper{s: s, fs: newProcfs(), box: box}
-	switch {
-	case box == nil: // nothing was ever started there
-	case req.op == opKill:
-		sweep.kill(context.Background())
-	case req.op == opFreeze:
-		sweep.freeze()
-	case req.op == opThaw:
-		sweep.thaw()
-	case req.op == opUsage:
-		r.a, r.b = sweep.usage()
-	default:
-		r.errno = unix.ENOSYS
-	}
-	s.say(r)
-}
-
-// minFiles is the lowest limit of open files under which this process can
-// still start a program.
-const minFiles = 64
-
-// start starts a program, on the thread that stays.
-func (s *supervisor) start(req *request, files []int) {
-	stdio := []uintptr{uintptr(s.null), uintptr(s.null), uintptr(s.null)}
-	next := 0
-	take := func() uintptr {
-		if next == len(files) {
-			return uintptr(s.null)
-		}
-		next++
-		return uintptr(files[next-1])
-	}
-	if req.outputs&outputStdout != 0 {
-		stdio[1] = take()
-	}
-	if req.outputs&outputStderr != 0 {
-		stdio[2] = take()
-	}
-	if req.outputs&outputBoth != 0 {
-		stdio[1] = take()
-		stdio[2] = stdio[1]
-	}
-	for n := 3; n < int(req.logs); n++ {
-		stdio = append(stdio, ^uintptr(0)) // closed
-	}
-	if req.logs > 2 {
-		stdio = append(stdio, stdio[1])
-	}
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.marks {
-		_ = s.mark(s.base | uint64(req.box)) // tried in prepareMarks
-		defer s.unmark()
-	}
-	limit := uint64(req.maxFiles)
-	limited := limit > 0 && limit <= s.files.Max
-	if limited {
-		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: max(limit, minFiles), Max: s.files.Max})
-	}
-	pid, err := syscall.ForkExec(req.path, req.argv, &syscall.ProcAttr{
-		Dir: req.dir, Env: req.env, Files: stdio,
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
-	})
-	if limited {
-		_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &s.files)
-	}
-	r := &report{op: opReply, id: req.id}
-	if err != nil {
-		r.errno = unix.EIO
-		if errno, ok := err.(syscall.Errno); ok {
-			r.errno = errno
-		}
-		s.say(r)
-		return
-	}
-	if limited {
-		// The hard limit too, which cannot be raised again by this process
-		// and so could not be set before.
-		_ = unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit}, nil)
-	}
-	s.enter(pid, req)
-	s.say(r)
-}
-
-// enter records a started program; mu is held.
-func (s *supervisor) enter(pid int, req *request) {
-	box := s.boxes[req.box]
-	if box == nil {
-		box = &cell{id: req.box, programs: map[int]struct{}{}, sessions: map[int]struct{}{}}
-		s.boxes[req.box] = box
-	}
-	s.programs[pid] = &child{id: req.id, box: box}
-	box.programs[pid] = struct{}{}
-	box.sessions[pid] = struct{}{}
-	select {
-	case s.newChild <- struct{}{}:
-	default:
-	}
-}
-
-// signal sends a signal to a program's process group.
-func (s *supervisor) signal(req *request) {
-	r := &report{op: opReply, id: req.id}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if box := s.boxes[req.box]; box != nil {
-		for pid := range box.programs {
-			if s.programs[pid].id != req.target {
-				continue
-			}
-			// Not reaped, so the number is its own, and so is its group's.
-			if err := syscall.Kill(-pid, req.signal); err != nil && err != syscall.ESRCH {
-				r.errno, _ = err.(syscall.Errno)
-			}
-		}
-	}
-	s.say(r)
-}
-
-// reap waits for children for ever: programs and the orphans they leave.
-func (s *supervisor) reap() {
-	for {
-		// Without reaping: that happens under mu.
-		var info unix.Siginfo
-		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOWAIT, nil)
-		switch err {
-		case nil:
-			s.reapOne(int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), siginfoPid))))
-		case unix.EINTR:
-		default: // ECHILD: no child, so no descendant, until a program is started
-			s.mu.Lock()
-			s.announceReap(nil)
-			s.mu.Unlock()
-			<-s.newChild
-		}
-	}
-}
-
-// siginfoPid is the offset of si_pid: the union behind three ints is aligned
-// as a pointer.
-const siginfoPid = (12 + unsafe.Sizeof(uintptr(0)) - 1) &^ (unsafe.Sizeof(uintptr(0)) - 1)
-
-func (s *supervisor) reapOne(pid int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	box := s.boxOf(pid) // while it can be told
-	var status syscall.WaitStatus
-	var usage syscall.Rusage
-	got, err := syscall.Wait4(pid, &status, syscall.WNOHANG, &usage)
-	if err != nil || got != pid {
-		return // a program whose execve failed; ForkExec reaps those
-	}
-	if c := s.programs[pid]; c != nil {
-		delete(s.programs, pid)
-		delete(c.box.programs, pid)
-		// Between fork and exec a program shares this process's memory, and
-		// the kernel counts that as the program's. What is not above it says
-		// nothing.
-		var own syscall.Rusage
-		if syscall.Getrusage(syscall.RUSAGE_SELF, &own) == nil && usage.Maxrss > own.Maxrss {
-			c.box.peak = max(c.box.peak, maxRSSBytes(&usage))
-		}
-		s.say(&report{op: opExit, id: c.id, a: int64(status)})
-	}
-	s.announceReap(box)
-}
-
-// boxOf tells whose a child is, nil when nobody knows; mu is held.
-func (s *supervisor) boxOf(pid int) *cell {
-	if c := s.programs[pid]; c != nil {
-		return c.box
-	}
-	if mark, ok := markOf(pid); ok && s.marks && mark&^markBoxes == s.base {
-		return s.boxes[uint32(mark&markBoxes)]
-	}
-	return nil
-}
-
-// announceReap wakes those who wait for processes of a box to be gone, or of
-// any when it is nil; mu is held.
-func (s *supervisor) announceReap(box *cell) {
-	s.reaped.happened()
-	if box != nil {
-		box.reaped.happened()
-		return
-	}
-	for _, box := range s.boxes {
-		box.reaped.happened()
 	}
 }
