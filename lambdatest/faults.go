@@ -3,6 +3,8 @@ package lambdatest
 import (
 	"context"
 
+	"github.com/lambhq/lamb/internal/envapi"
+	"github.com/lambhq/lamb/internal/execenv"
 	"github.com/lambhq/lamb/lambda/runtimeapi"
 )
 
@@ -57,6 +59,17 @@ func HalfResponse() Program {
 		return ctx.Err()
 	})
 }
+
+// loses is a responder that fails with every response (Request.LoseResponse).
+type loses struct{ execenv.Responder }
+
+// Begin implements execenv.Responder.
+func (l loses) Begin(h envapi.Header) execenv.Body { return lostBody{l.Responder.Begin(h)} }
+
+type lostBody struct{ execenv.Body }
+
+// Write implements execenv.Body.
+func (lostBody) Write([]byte) *envapi.Error { return envapi.ErrInternal }
 
 // faulty is a runtime that fails at a moment.
 func faulty(at Moment, fail func(context.Context) error) Program {

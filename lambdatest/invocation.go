@@ -28,6 +28,11 @@ type Request struct {
 	// Stream takes the response as InvokeWithResponseStream does: up to 200 MB,
 	// piece by piece (Result.Chunks), and with errors within it.
 	Stream bool
+	// LoseResponse is a fault: the Runtime API answers the response with 500, a
+	// container error, after which Lambda expects a runtime to exit at once. The
+	// invocation fails with Sandbox.Failure. A response without a body comes
+	// through.
+	LoseResponse bool
 	// Reservation is what Reserve gave.
 	Reservation *Reservation
 }
@@ -165,10 +170,13 @@ func (e *Environment) newInvocation(r Request) *Invocation {
 		r.Payload = []byte("{}")
 	}
 	inv := &Invocation{env: e, status: Pending, answered: make(chan struct{}), finished: make(chan struct{})}
-	var responder execenv.Responder
+	var responder execenv.Responder = execenv.Buffered{}
 	if r.Stream {
 		inv.stream = execenv.NewStream()
 		responder = inv.stream
+	}
+	if r.LoseResponse {
+		responder = loses{responder}
 	}
 	inv.engine = execenv.NewInvocation(envapi.Event{
 		RequestID:  or(r.RequestID, newUUID()),

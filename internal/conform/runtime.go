@@ -27,6 +27,7 @@ func Runtime() []Check {
 		{"response/keeps-text", "Events and answers are JSON in UTF-8 and come through whole.", pageCustom, keepsText},
 		{"response/large-payloads", "Events and answers may have 6 MB.", pageQuotas, largePayloads},
 		{"response/survives-too-large", "An answer over the limit is refused (413) and fails its own invocation; a runtime has to exit after 500 only, and goes on.", pageRuntimeAPI, survivesTooLarge},
+		{"response/exits-after-500", "After 500, a container error that nothing recovers from, a runtime exits promptly.", pageRuntimeAPI, exitsAfter500},
 		{"error/reports", "A handler's error is posted to error, as JSON with errorMessage, errorType and a list stackTrace.", pageRuntimeAPI, reportsErrors},
 		{"error/type-header", "The header Lambda-Runtime-Function-Error-Type, if there is one, is of the form category.reason.", pageRuntimeAPI, errorTypeHeader},
 		{"error/goes-on", "After a handler's error the runtime asks for the next event.", pageCustom, goesOn},
@@ -128,6 +129,18 @@ func survivesTooLarge(t *trial) {
 	}
 	echo(t, env, "after it")
 	startedOnce(t, env)
+}
+
+func exitsAfter500(t *trial) {
+	env := t.ready(nil)
+	res := env.Do(lambdatest.Request{Payload: []byte(`{"conform":"echo","value":"lost"}`), LoseResponse: true})
+	if res.ErrorType != "Sandbox.Failure" {
+		t.Fatalf("the invocation has the error type %q: %.300s", res.ErrorType, res.Payload)
+	}
+	echo(t, env, "after it")
+	if n := len(env.Events("platform.initStart")); n != 2 {
+		t.Errorf("it went on: it was started %d times, want 2", n)
+	}
 }
 
 // failed makes the function fail and gives the call that said so.

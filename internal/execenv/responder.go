@@ -17,9 +17,9 @@ type Responder interface {
 // Body takes one response. Its methods are called by one goroutine: any
 // number of Write, then exactly one of Commit and Discard.
 type Body interface {
-	// Write takes the next bytes, which it does not keep. An error says that
-	// they are more than Limit and ends the body: it is the answer to the
-	// runtime, and Discard follows.
+	// Write takes the next bytes, which it does not keep. An error ends the
+	// body: it is the answer to the runtime, and Discard follows. It says that
+	// they are more than Limit, or is envapi.ErrInternal: the body is lost.
 	Write(p []byte) *envapi.Error
 	// Limit is the most bytes that the body may have.
 	Limit() int64

@@ -247,7 +247,11 @@ func (s *responseSink) Write(p []byte) *envapi.Error {
 		return nil
 	}
 	s.body.Discard()
-	s.inv.life.env.answer(s.inv, tooLarge(s.body.Limit()))
+	o := tooLarge(s.body.Limit())
+	if err == envapi.ErrInternal {
+		o = platformFailure(s.inv.Event.RequestID, errTypeSandboxFailure, err.Message)
+	}
+	s.inv.life.env.answer(s.inv, o)
 	return err
 }
 
