@@ -44,9 +44,9 @@ type Config struct {
 	// zero. Timeout is a multiple of a second, as on AWS; a Request may have a
 	// shorter one.
 	Timeout, InitTimeout time.Duration
-	// Registration are further members of the answer that extensions get when
-	// they register; AWS has none.
-	Registration map[string]string
+	// Registration are further members, and RegistrationHeader further headers,
+	// of the answer that extensions get when they register; AWS has none.
+	Registration, RegistrationHeader map[string]string
 	// Code is the folder with the function's code: the working folder of a
 	// process, and its LAMBDA_TASK_ROOT. It is an empty one when empty.
 	Code string

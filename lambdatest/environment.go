@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,7 +71,8 @@ func New(t TB, cfg Config) *Environment {
 		Initialization: cfg.initialization(), Env: e.vars, Extensions: cfg.extensionNames(),
 		LogStream: cfg.LogStream, Events: e.journal, Logs: e.journal, Changed: e.journal.changes.tell,
 		InitLimit: cfg.InitTimeout, FreezeAfter: cfg.FreezeAfter, Clock: cfg.engineClock(),
-		MaxConcurrency: cfg.Concurrency, NextAcknowledges: true, Registration: cfg.Registration, Log: e.journal.logger(),
+		MaxConcurrency: cfg.Concurrency, NextAcknowledges: true, Log: e.journal.logger(),
+		Registration: cfg.Registration, RegistrationHeader: cfg.RegistrationHeader,
 	})
 	t.Cleanup(e.cleanup)
 	e.wg.Go(e.initialise)
@@ -90,6 +92,11 @@ func (c *Config) check() error {
 		}
 		if err := x.Program.check(); err != nil {
 			return fmt.Errorf("Config.Extensions: %s: %w", x.Name, err)
+		}
+	}
+	for name, value := range c.RegistrationHeader {
+		if name == "" || strings.ContainsAny(name, ": \r\n") || strings.ContainsAny(value, "\r\n") {
+			return fmt.Errorf("Config.RegistrationHeader: %q: %q is no header", name, value)
 		}
 	}
 	return nil

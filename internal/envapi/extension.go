@@ -65,7 +65,10 @@ func (c *conn) register([]byte) bool {
 	return c.gatherUpTo(maxExtensionBody, func(body []byte) *Error {
 		id, answer, e := c.s.cfg.Extensions.Register(name, features, body)
 		if e == nil {
-			c.reply = reply{http.StatusOK, field{"Lambda-Extension-Identifier", id}, answer}
+			c.reply = reply{http.StatusOK, []field{{"Lambda-Extension-Identifier", id}}, answer}
+			for name, value := range c.s.cfg.RegistrationHeader {
+				c.reply.headers = append(c.reply.headers, field{name, value})
+			}
 		}
 		return e
 	})
@@ -107,7 +110,7 @@ func (c *conn) subscribe(logs bool) bool {
 	return c.gatherUpTo(maxExtensionBody, func(body []byte) *Error {
 		answer, e := c.s.cfg.Extensions.Subscribe(logs, id, body)
 		if e == nil {
-			c.reply = reply{http.StatusOK, field{}, []byte(answer)}
+			c.reply = reply{http.StatusOK, nil, []byte(answer)}
 		}
 		return e
 	})
@@ -141,9 +144,9 @@ func isUUID(b []byte) bool {
 
 // reply is a success that is not the usual 202.
 type reply struct {
-	status int
-	header field
-	body   []byte
+	status  int
+	headers []field
+	body    []byte
 }
 
 // succeed answers with the reply that the handler left, or else with the 202.
@@ -156,7 +159,9 @@ func (c *conn) succeed() bool {
 	o := c.options()
 	b := appendStatus(nil, r.status, o.http10)
 	b = appendHeader(b, "Content-Type", jsonType)
-	b = appendHeader(b, r.header.name, r.header.value)
+	for _, h := range r.headers {
+		b = appendHeader(b, h.name, h.value)
+	}
 	b = appendEnd(b, len(r.body), o.http10, o.keepAlive)
 	return c.after(c.write(append(b, r.body...)), o)
 }

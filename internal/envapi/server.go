@@ -33,6 +33,9 @@ type Config struct {
 	// that behind the credentials endpoint; likewise.
 	Restore     RestoreHandler
 	Credentials CredentialsHandler
+	// RegistrationHeader are further headers, by name, of the answer to an
+	// extension that registers; they are sent as they are.
+	RegistrationHeader map[string]string
 	// Log gets protocol errors at debug level, never payloads. Nil: discarded.
 	Log *slog.Logger
 	// MaxConns bounds open connections; further ones are closed on accept.

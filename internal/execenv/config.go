@@ -59,8 +59,9 @@ type Config struct {
 	// SHUTDOWN for one that has ended: where extensions are no processes of
 	// their own. On AWS it would have to exit.
 	NextAcknowledges bool
-	// Registration are further members of the answer to extensions that register.
-	Registration map[string]string
+	// Registration are further members of the answer to extensions that register,
+	// RegistrationHeader further headers of it.
+	Registration, RegistrationHeader map[string]string
 	// Buffers is shared between environments; nil makes own ones.
 	Buffers *envapi.Buffers
 	// InitLimit is AWS's for the Initialization when zero.

@@ -103,7 +103,9 @@ func New(cfg Config) *Environment {
 
 // apiConfig is which of the APIs the environment has.
 func (e *Environment) apiConfig() envapi.Config {
-	c := envapi.Config{Handler: e, Extensions: e, Log: e.cfg.Log, Buffers: e.cfg.Buffers}
+	c := envapi.Config{
+		Handler: e, Extensions: e, RegistrationHeader: e.cfg.RegistrationHeader, Log: e.cfg.Log, Buffers: e.cfg.Buffers,
+	}
 	if e.cfg.Initialization == SnapStart {
 		c.Restore = e
 	}
