@@ -11,6 +11,7 @@ import (
 
 	"github.com/lambhq/lamb/extension"
 	"github.com/lambhq/lamb/lambda"
+	"github.com/lambhq/lamb/lambda/runtimeapi"
 	"github.com/lambhq/lamb/lambdatest"
 )
 
@@ -204,4 +205,53 @@ func ExampleEnvironment_Run() {
 	// Success 0
 	// Success 1
 	// Success 4
+}
+
+func ExampleExec() {
+	t := &exampleT{}
+	defer t.end()
+
+	// A runtime need not be in Go: this one is a script that fails at once.
+	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Exec("sh", "-c", "echo no handler; exit 4")})
+	fmt.Println(env.Init().Err)
+	env.WaitLog("no handler")
+	// Output: Runtime.ExitError: Runtime exited with error: exit status 4
+}
+
+func ExampleAttached() {
+	t := &exampleT{}
+	defer t.end()
+
+	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Attached()})
+	// What speaks to env.Endpoint() is the runtime: a program under a debugger,
+	// say, that was started with the variables of env.Environ(). Here it is the
+	// client of the Runtime API.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		client := runtimeapi.Client{Endpoint: env.Endpoint()}
+		var inv runtimeapi.Invocation
+		for client.Next(&inv) == nil {
+			if client.PostResponse(&inv, "application/json", []byte(`"attached"`)) != nil {
+				return
+			}
+		}
+	}()
+	fmt.Println(string(env.Call("x").Payload))
+	env.Close() // closes the connection, which ends the loop
+	<-ended
+	// Output: "attached"
+}
+
+func ExampleRequest_loseResponse() {
+	t := &exampleT{}
+	defer t.end()
+
+	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Handler(func() (string, error) { return "here", nil })})
+	lost := env.Do(lambdatest.Request{LoseResponse: true})
+	fmt.Println(lost.ErrorType, len(lost.Payload) > 0)
+	fmt.Println(string(env.Call("x").Payload)) // by a runtime that was started again
+	// Output:
+	// Sandbox.Failure true
+	// "here"
 }

@@ -24,9 +24,22 @@ import (
 func TestMain(m *testing.M) {
 	lambdatest.Supervise()
 	if len(os.Args) > 1 && os.Args[1] == "a-function" {
-		lambda.Start(func(_ context.Context, name string) (string, error) { return "hello " + name, nil })
+		lambda.Start(greet)
 	}
 	os.Exit(m.Run())
+}
+
+// greet answers, and takes all the memory there is if it is asked to.
+func greet(_ context.Context, name string) (string, error) {
+	var all [][]byte
+	for name == "memory" && len(all) < 1024 {
+		page := make([]byte, 1<<20)
+		for i := 0; i < len(page); i += 4096 {
+			page[i] = 1
+		}
+		all = append(all, page)
+	}
+	return "hello " + name, nil
 }
 
 // archive is a deployment package whose bootstrap is the tests' binary.
