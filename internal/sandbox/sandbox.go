@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -57,6 +58,7 @@ type Fingerprint struct {
 	Processes bool   // the number of processes is limited
 	Tmp       bool   // the size of /tmp is limited
 	Freeze    bool   // Freeze stops every process of the sandbox
+	Mounts    bool   // specs may have mounts
 	Network   string // "host" when the function shares the host's network, else "private" or "none"
 	// Missing explains each thing that is not enforced and what would change
 	// that, one sentence each, for a person to read.
@@ -78,8 +80,24 @@ type Spec struct {
 	// Lang is the interpreter's prefix (/usr, ~/.pyenv/versions/3.12.1),
 	// read-only inside; empty for none.
 	Lang string
+	// Mounts are further folders; MaxMounts at most. Create fails with
+	// ErrUnsupported where the fingerprint has none.
+	Mounts []Mount
 	// MemoryMB, TmpMB, MaxProcesses, MaxFiles are limits; zero means none.
 	MemoryMB, TmpMB, MaxProcesses, MaxFiles int
+}
+
+// Mount is a folder of the host that a sandbox has besides its own, as
+// functions on AWS have file systems.
+type Mount struct {
+	// From is a folder on the host. Who may write to it, and read it, the
+	// host's own permissions say.
+	From string
+	// To is where it is inside: /mnt/ and a name of letters, digits, hyphens,
+	// underscores and dots, as on AWS.
+	To string
+	// Writable mounts can be changed from inside; others are read-only.
+	Writable bool
 }
 
 // Paths says where things are inside a sandbox, as its processes see them.
@@ -159,6 +177,10 @@ type Process struct {
 	// LogDescriptor is a further descriptor of the program that leads to where
 	// its standard output does, in one order with it; 0 for none.
 	LogDescriptor int
+	// ExtraFiles are further open files of the program: entry i becomes its
+	// descriptor 3+i, as in os/exec; MaxExtraFiles at most. They stay the
+	// caller's, which may close them when Start has returned.
+	ExtraFiles []*os.File
 }
 
 // Proc is a started program.

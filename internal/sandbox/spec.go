@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 // maxIDLen keeps the paths that functions see short.
@@ -35,19 +38,72 @@ func (spec Spec) Check() error {
 		if dir == "" {
 			continue
 		}
-		if !filepath.IsAbs(dir) {
-			return fmt.Errorf("folder %s: not an absolute path", dir)
-		}
-		info, err := os.Stat(dir)
-		if err != nil {
+		if err := checkFolder(dir); err != nil {
 			return err
 		}
-		if !info.IsDir() {
-			return fmt.Errorf("folder %s: not a folder", dir)
+	}
+	if len(spec.Mounts) > MaxMounts {
+		return fmt.Errorf("%d mounts, the most is %d", len(spec.Mounts), MaxMounts)
+	}
+	places := map[string]bool{}
+	for _, m := range spec.Mounts {
+		if err := m.check(); err != nil {
+			return err
 		}
+		if places[m.To] {
+			return fmt.Errorf("two mounts at %s", m.To)
+		}
+		places[m.To] = true
 	}
 	if spec.MemoryMB < 0 || spec.TmpMB < 0 || spec.MaxProcesses < 0 || spec.MaxFiles < 0 {
 		return errors.New("negative limit")
+	}
+	return nil
+}
+
+func checkFolder(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return fmt.Errorf("folder %s: not an absolute path", dir)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("folder %s: not a folder", dir)
+	}
+	return nil
+}
+
+// MaxMounts and MaxExtraFiles bound what a sandbox and a program may have.
+const (
+	MaxMounts     = 16
+	MaxExtraFiles = 16
+)
+
+// mountPlace is AWS's pattern for the place of a file system; it has 160
+// characters at most. Dots alone would lead elsewhere.
+var mountPlace = regexp.MustCompile(`^/mnt/[a-zA-Z0-9_.-]+$`)
+
+func (m Mount) check() error {
+	const maxPlace = 160
+	name := strings.TrimPrefix(m.To, "/mnt/")
+	if len(m.To) > maxPlace || !mountPlace.MatchString(m.To) || name == "." || name == ".." {
+		return fmt.Errorf("mount at %q: the place has to be /mnt/NAME, with letters, digits, -, _ and .", m.To)
+	}
+	return checkFolder(m.From)
+}
+
+// Check tells what is wrong with a program's files.
+func (p Process) Check() error {
+	if len(p.ExtraFiles) > MaxExtraFiles {
+		return fmt.Errorf("%d extra files, the most is %d", len(p.ExtraFiles), MaxExtraFiles)
+	}
+	if slices.Contains(p.ExtraFiles, nil) {
+		return errors.New("an extra file is nil")
+	}
+	if p.LogDescriptor > 0 && p.LogDescriptor < 3+len(p.ExtraFiles) {
+		return fmt.Errorf("descriptor %d for log events is taken", p.LogDescriptor)
 	}
 	return nil
 }

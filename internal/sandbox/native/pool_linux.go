@@ -127,7 +127,7 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if mounts, ok := mountsFrom(p.stores, wanted); ok && spec.TmpMB == p.tmpMB {
+	if mounts, ok := mountsFrom(p.stores, wanted); ok && spec.TmpMB == p.tmpMB && len(spec.Mounts) == 0 {
 		for {
 			sh := p.pop()
 			if sh == nil {
@@ -153,7 +153,7 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 	if !ok {
 		return nil, nil, errors.New("its folders cannot be found again")
 	}
-	sh, err := p.provider.newShell(stores, spec.TmpMB)
+	sh, err := p.provider.newShell(stores, spec.TmpMB, spec.Mounts...)
 	return sh, mounts, err
 }
 

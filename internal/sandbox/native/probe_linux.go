@@ -108,7 +108,7 @@ func (p *Provider) fingerprint() {
 	g := p.groups
 	p.print = sandbox.Fingerprint{
 		Name: "native", Isolation: p.net != NetworkHost, Network: p.net,
-		Memory: g.has("memory"), CPU: g.has("cpu"), Processes: true, Freeze: true,
+		Memory: g.has("memory"), CPU: g.has("cpu"), Processes: true, Freeze: true, Mounts: true,
 		Tmp: p.disks != nil, Missing: slices.Concat(p.network(), g.missing),
 	}
 	if p.disks == nil {

@@ -59,7 +59,10 @@ func (b *Box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error
 	if err == nil {
 		defer release()
 		var started *proc
-		if err = b.thaw(ctx); err == nil {
+		if err = p.Check(); err == nil {
+			err = b.thaw(ctx)
+		}
+		if err == nil {
 			started, err = b.start(p)
 		}
 		if err == nil {
@@ -102,6 +105,10 @@ func (b *Box) start(p sandbox.Process) (*proc, error) {
 	if err != nil {
 		out.CloseReaders()
 		return nil, err
+	}
+	for _, f := range p.ExtraFiles {
+		run.extra = append(run.extra, len(files))
+		files = append(files, f)
 	}
 	// Before the program runs: what it writes first may be asked for at once.
 	out.Start()

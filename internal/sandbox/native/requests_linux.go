@@ -70,6 +70,8 @@ type program struct {
 	// message, or -1 for /dev/null.
 	stdout, stderr int
 	logs           int // another descriptor of the program for stdout; 0 for none
+	// extra are indices like these, of the program's descriptors from 3 on.
+	extra []int
 }
 
 // start runs a program. Its report is: process or error, what went wrong
@@ -102,7 +104,12 @@ func (m *image) start(request uint64, p *program) *script {
 			must(report+24, "dup3", unix.SYS_DUP3, fdReceived+from, fd, 0)
 		}
 	}
-	must(report+24, "close-on-exec", unix.SYS_CLOSE_RANGE, 3, ^uint32(0), unix.CLOSE_RANGE_CLOEXEC)
+	// In this order none is overwritten that is needed yet: each has come as a
+	// higher descriptor than it becomes.
+	for i, from := range p.extra {
+		must(report+24, "dup3", unix.SYS_DUP3, fdReceived+from, 3+i, 0)
+	}
+	must(report+24, "close-on-exec", unix.SYS_CLOSE_RANGE, 3+len(p.extra), ^uint32(0), unix.CLOSE_RANGE_CLOEXEC)
 	if p.logs > 0 && p.stdout >= 0 {
 		must(report+24, "dup3", unix.SYS_DUP3, 1, p.logs, 0)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lambhq/lamb/internal/sandbox"
 )
 
 // Descriptors of process 1. 0 to 2 are /dev/null.
@@ -24,9 +26,9 @@ const (
 const (
 	exitedSize  = 8 + 8 + 8 + 144 // with the struct rusage of 64-bit Linux
 	maxrssAt    = 24 + 32
-	wAll        = 0x40000000 // __WALL: children that send no SIGCHLD too
-	controlRoom = 64         // room for the descriptors of a message
-	maxReceived = 2
+	wAll        = 0x40000000         // __WALL: children that send no SIGCHLD too
+	controlRoom = 16 + 4*maxReceived // room for the descriptors of a message
+	maxReceived = 2 + sandbox.MaxExtraFiles
 )
 
 // resident is the script that is always in process 1, and the places in it

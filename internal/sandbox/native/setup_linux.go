@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
 
@@ -49,6 +50,7 @@ type shellPlan struct {
 	tmp    string   // the host folder that becomes /tmp; empty: a mount comes with the script
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
+	mounts []sandbox.Mount
 
 	network string // see Config.Network
 }
@@ -183,11 +185,33 @@ func (s *script) mounts(root *rootPlan, shell *shellPlan) {
 	for i, store := range shell.stores {
 		s.bind(bind{store, storeName(i)}, readOnlyTree)
 	}
+	s.further(shell.mounts)
 	s.attributes(".", readOnlyTree, false)
 	s.call("pivot_root", unix.SYS_PIVOT_ROOT, s.text("."), s.text("."))
 	s.call("leave the host's root", unix.SYS_UMOUNT2, s.text("."), unix.MNT_DETACH)
 	s.call("enter the root", unix.SYS_CHDIR, s.text("/"))
 	s.call("sethostname", unix.SYS_SETHOSTNAME, s.text(hostName), len(hostName))
+}
+
+// further are the mounts of a function's own. /mnt becomes a file system with
+// their places, which the root that all sandboxes share does not have.
+func (s *script) further(mounts []sandbox.Mount) {
+	if len(mounts) == 0 {
+		return
+	}
+	const tree = unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV
+	s.call("mount /mnt", unix.SYS_MOUNT, s.text("tmpfs"), s.text("mnt"), s.text("tmpfs"),
+		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, s.text("mode=755,size=64k"))
+	for _, m := range mounts {
+		to := m.To[1:] // in the root that is being made
+		flags := uint64(tree)
+		if !m.Writable {
+			flags |= unix.MOUNT_ATTR_RDONLY
+		}
+		s.call("make "+m.To, unix.SYS_MKDIRAT, unix.AT_FDCWD, s.text(to), 0o755)
+		s.bind(bind{m.From, to}, flags)
+	}
+	s.attributes("mnt", readOnlyTree, false)
 }
 
 func storeName(i int) string { return storeDir + "/" + string(rune('a'+i)) }

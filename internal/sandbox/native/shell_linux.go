@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lambhq/lamb/internal/sandbox"
 	"github.com/lambhq/lamb/internal/sandbox/hostfs"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
 )
@@ -45,9 +46,9 @@ type shell struct {
 	endErr  error // valid after endOnce
 }
 
-// newShell makes a shell whose spec will name folders in stores and that much
-// room in /tmp.
-func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
+// newShell makes a shell whose spec will name folders in stores, that much room
+// in /tmp, and these mounts.
+func (p *Provider) newShell(stores []string, tmpMB int, mounts ...sandbox.Mount) (_ *shell, err error) {
 	sh := &shell{provider: p, stores: stores, user: -1}
 	defer func() {
 		if err != nil {
@@ -67,7 +68,7 @@ func (p *Provider) newShell(stores []string, tmpMB int) (_ *shell, err error) {
 	if err = errors.Join(err, made.err); err != nil {
 		return nil, err
 	}
-	plan := &shellPlan{tasks: sh.group.tasks(), stores: sh.stores, network: p.net, tmp: made.folder}
+	plan := &shellPlan{tasks: sh.group.tasks(), stores: sh.stores, network: p.net, tmp: made.folder, mounts: mounts}
 	if plan.files, err = p.userFiles(sh.user); err != nil {
 		return nil, err
 	}

@@ -73,6 +73,9 @@ func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error
 		return nil, fmt.Errorf("start %s: %w", p.Path, err)
 	}
 	defer release()
+	if err = p.Check(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Path, err)
+	}
 	proc, err := b.start(p)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Path, err)
@@ -101,6 +104,7 @@ func (b *box) start(p sandbox.Process) (sandbox.Proc, error) {
 		stdout:   out.Stdout,
 		stderr:   out.Stderr,
 		logs:     p.LogDescriptor,
+		extra:    p.ExtraFiles,
 	})
 	if err != nil {
 		return nil, explainStart(p.Path, dir, err)

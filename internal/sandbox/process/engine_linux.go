@@ -127,6 +127,7 @@ func (g *supervisedGroup) start(p program) (*proc, error) {
 			files = append(files, p.stderr)
 		}
 	}
+	files = append(files, p.extra...)
 	started := &proc{done: make(chan struct{})}
 	c := g.client
 	// Before it is sent, because the report of the exit may follow at once.

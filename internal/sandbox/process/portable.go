@@ -55,6 +55,7 @@ func (g *portableGroup) start(p program) (*proc, error) {
 			files[i] = null
 		}
 	}
+	files = append(files, p.extra...)
 	if p.logs > 0 {
 		files = append(files, make([]*os.File, p.logs+1-len(files))...) // nil: closed
 		files[p.logs] = files[1]

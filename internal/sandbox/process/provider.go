@@ -81,8 +81,9 @@ type program struct {
 	argv, env      []string
 	dir            string
 	maxFiles       int
-	stdout, stderr *os.File // nil means /dev/null; the caller closes them
-	logs           int      // another descriptor for stdout; 0 for none
+	stdout, stderr *os.File   // nil means /dev/null; the caller closes them
+	logs           int        // another descriptor for stdout; 0 for none
+	extra          []*os.File // from descriptor 3 on
 }
 
 // New returns a provider. The caller closes it.
@@ -139,6 +140,9 @@ func (p *Provider) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandb
 	}
 	if err := spec.Check(); err != nil {
 		return nil, fmt.Errorf("create sandbox: %w", err)
+	}
+	if len(spec.Mounts) > 0 {
+		return nil, fmt.Errorf("create sandbox: a mount at %s: %w", spec.Mounts[0].To, sandbox.ErrUnsupported)
 	}
 	b := newBox(p, spec)
 	err := p.boxes.Open(b.life, b, b.open, func(err error) {

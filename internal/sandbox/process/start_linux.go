@@ -31,7 +31,10 @@ func (s *supervisor) start(req *request, files []int) {
 		stdio[1] = take()
 		stdio[2] = stdio[1]
 	}
-	for n := 3; n < int(req.logs); n++ {
+	for next < len(files) {
+		stdio = append(stdio, take())
+	}
+	for n := len(stdio); n < int(req.logs); n++ {
 		stdio = append(stdio, ^uintptr(0)) // closed
 	}
 	if req.logs > 2 {

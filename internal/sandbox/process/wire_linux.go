@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"syscall"
+
+	"github.com/lambhq/lamb/internal/sandbox"
 )
 
 // The messages between lamb and its supervisor, one per packet. Numbers are
@@ -16,13 +18,13 @@ import (
 const maxMessage = 160 << 10
 
 // maxRights is how many descriptors travel with a message at most.
-const maxRights = 2
+const maxRights = 2 + sandbox.MaxExtraFiles
 
 type op byte
 
 // What lamb asks. Every request is answered by one opReply.
 const (
-	opStart  op = iota + 1 // a program; descriptors: its outputs
+	opStart  op = iota + 1 // a program; descriptors: its outputs, then those from 3 on
 	opSignal               // a signal to a program's process group
 	opKill                 // end everything in a box
 	opFreeze

@@ -127,6 +127,12 @@ func report(verb, arg string) error {
 		return os.WriteFile(path, []byte(text), 0o600)
 	case "descriptors":
 		return descriptors()
+	case "list":
+		entries, err := os.ReadDir(arg)
+		for _, e := range entries {
+			fmt.Println(e.Name())
+		}
+		return err
 	case "limits":
 		var files syscall.Rlimit
 		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {

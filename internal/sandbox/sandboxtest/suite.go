@@ -58,6 +58,8 @@ func Run(t *testing.T, newProvider func(testing.TB) sandbox.Provider, opts Optio
 		{"WorkingFolder", s.workingFolder},
 		{"Stdin", s.stdin},
 		{"Descriptors", s.descriptors},
+		{"ExtraFiles", s.extraFiles},
+		{"Mounts", s.mounts},
 		{"Paths", s.paths},
 		{"MaxFiles", s.maxFiles},
 		{"Isolation", s.isolation},
@@ -93,16 +95,20 @@ func (s *suite) specs(t *testing.T) {
 	k := newKit(t, p, "a-1", nil)
 	task := k.task
 	for name, spec := range map[string]sandbox.Spec{
-		"no id":          {Task: task},
-		"id with path":   {ID: "../x", Task: task},
-		"id with dot":    {ID: ".", Task: task},
-		"capital id":     {ID: "A", Task: task},
-		"id taken":       {ID: "a-1", Task: task},
-		"no task":        {ID: "b"},
-		"missing task":   {ID: "b", Task: task + "/missing"},
-		"task is a file": {ID: "b", Task: task + "/data.txt"},
-		"missing opt":    {ID: "b", Task: task, Opt: task + "/missing"},
-		"negative limit": {ID: "b", Task: task, MaxFiles: -1},
+		"no id":           {Task: task},
+		"id with path":    {ID: "../x", Task: task},
+		"id with dot":     {ID: ".", Task: task},
+		"capital id":      {ID: "A", Task: task},
+		"id taken":        {ID: "a-1", Task: task},
+		"no task":         {ID: "b"},
+		"missing task":    {ID: "b", Task: task + "/missing"},
+		"task is a file":  {ID: "b", Task: task + "/data.txt"},
+		"missing opt":     {ID: "b", Task: task, Opt: task + "/missing"},
+		"negative limit":  {ID: "b", Task: task, MaxFiles: -1},
+		"mount of a file": {ID: "b", Task: task, Mounts: []sandbox.Mount{{From: task + "/data.txt", To: "/mnt/a"}}},
+		"mount elsewhere": {ID: "b", Task: task, Mounts: []sandbox.Mount{{From: task, To: "/etc"}}},
+		"mount above":     {ID: "b", Task: task, Mounts: []sandbox.Mount{{From: task, To: "/mnt/.."}}},
+		"mount taken":     {ID: "b", Task: task, Mounts: []sandbox.Mount{{From: task, To: "/mnt/a"}, {From: task, To: "/mnt/a"}}},
 	} {
 		if sb, err := p.Create(k.ctx, spec); err == nil {
 			t.Errorf("%s: created", name)
