@@ -3,7 +3,9 @@ package lambdatest_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +22,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "a-runtime":
 			lambda.Start(handle)
+		case "a-reader":
+			lambda.Start(readFile)
 		case "an-extension":
 			if err := extend(); err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -40,6 +44,16 @@ func handle(_ context.Context, do string) (string, error) {
 	}
 	fmt.Println("did", do)
 	return os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") + os.Getenv("COLOUR"), nil
+}
+
+// readFile gives what descriptor 3 leads to.
+func readFile() (string, error) {
+	text := make([]byte, 64)
+	n, err := os.NewFile(3, "given").ReadAt(text, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return string(text[:n]), err
 }
 
 func extend() error {
@@ -95,5 +109,30 @@ func TestMissingProgram(t *testing.T) {
 	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Exec("/nowhere/bootstrap")})
 	if r := env.Init(); r.Err == nil || !strings.Contains(r.Err.Error(), "Runtime.InvalidEntrypoint") {
 		t.Errorf("init: %v", r.Err)
+	}
+}
+
+// TestExtraFiles: a program gets open files of the test's, in every life.
+func TestExtraFiles(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "given")
+	if err := os.WriteFile(name, []byte("from the test"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Exec(self, "a-reader").WithFiles(f)})
+	for range 2 {
+		if res := env.Call(nil); string(res.Payload) != `"from the test"` {
+			t.Errorf("%+v %s", res, res.Payload)
+		}
+		env.Reset(lambdatest.Failure)
 	}
 }

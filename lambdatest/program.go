@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 
@@ -20,6 +21,7 @@ type Program struct {
 	run      func(ctx context.Context, p *Process) error
 	path     string
 	args     []string
+	files    []*os.File
 	attached bool
 	turns    []Program
 }
@@ -54,6 +56,14 @@ func Go(run func(ctx context.Context, p *Process) error) Program { return Progra
 // is a temporary one for a runtime, as /var/task would be, and / for an
 // extension.
 func Exec(path string, args ...string) Program { return Program{path: path, args: args} }
+
+// WithFiles is p, an Exec, with further open files: entry i becomes descriptor
+// 3+i, as in os/exec, every time that it is started; 16 at most. They stay the
+// test's.
+func (p Program) WithFiles(files ...*os.File) Program {
+	p.files = files
+	return p
+}
 
 // Attached is a program that the test starts by itself, with the variables of
 // Environment.Environ, on this machine. The environment does not see it end and
@@ -122,6 +132,9 @@ func (p Program) check() error {
 			errs = append(errs, turn.check())
 		}
 		return errors.Join(errs...)
+	}
+	if len(p.files) > 0 && p.path == "" {
+		return errors.New("WithFiles is for Exec")
 	}
 	if p.run == nil && p.path == "" && !p.attached {
 		return errors.New("no program: use Handler, Go, Exec or Attached")

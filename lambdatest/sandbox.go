@@ -129,7 +129,7 @@ func (b *box) start(ctx context.Context, program Program, name string, p sandbox
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", notStarted(err), err)
 	}
-	p.Path, p.Args = path, append(program.args, p.Args...)
+	p.Path, p.Args, p.ExtraFiles = path, append(program.args, p.Args...), program.files
 	return b.processes.Start(ctx, p)
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type runOptions struct {
 	event, clientContext string
 	env                  []string
 	envFile              string
-	layers               []string
+	layers, mounts       []string
 	sandbox, network     string
 	timeout, memory      int
 	runtime, handler     string
@@ -70,6 +71,7 @@ phases to standard error. The exit status is 1 when the function failed.`,
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`: a variable of the function")
 	f.StringVar(&o.envFile, "env-file", "", "`file` of variables (default: .env in the function's folder)")
 	f.StringArrayVar(&o.layers, "layer", nil, "`folder` or zip that functions see in /opt; its extensions run")
+	f.StringArrayVar(&o.mounts, "mount", nil, "`FOLDER:/mnt/NAME` that the function sees, read-only unless :rw follows; needs the native sandbox")
 	f.StringVar(&o.sandbox, "sandbox", string(server.SandboxAuto), "how it runs: native, process or auto")
 	f.StringVar(&o.network, "network", "", "its network: private, none or host")
 	f.IntVar(&o.timeout, "timeout", 0, "`seconds` (default: lamb.toml's, else 3)")
@@ -94,9 +96,13 @@ func run(ctx context.Context, path string, event []byte, o runOptions, stdout, s
 	if err != nil {
 		return err
 	}
+	mounts, err := parseMounts(o.mounts)
+	if err != nil {
+		return err
+	}
 	show := &runView{out: stdout, err: stderr, colour: coloursFor(stderr), quiet: o.quiet, json: o.output.json()}
 	r, err := solo.Open(solo.Config{
-		Version: v, Interpreters: o.interpreters, SDKDir: o.sdkDir, Logs: show, Log: show.logger(),
+		Version: v, Interpreters: o.interpreters, SDKDir: o.sdkDir, Mounts: mounts, Logs: show, Log: show.logger(),
 		Sandboxes: func(dir string, untried bool) (sandbox.Provider, error) { return openForRun(dir, untried, o) },
 	})
 	if err != nil {
@@ -195,6 +201,28 @@ func addCode(ctx context.Context, r *solo.Runner, p *project.Project, o runOptio
 		return err
 	}
 	return r.AddCode(files)
+}
+
+// parseMounts reads FOLDER:PLACE and FOLDER:PLACE:rw.
+func parseMounts(flags []string) ([]sandbox.Mount, error) {
+	var mounts []sandbox.Mount
+	for _, flag := range flags {
+		rest, writable := strings.CutSuffix(flag, ":rw")
+		at := strings.LastIndexByte(rest, ':')
+		if at <= 0 {
+			return nil, usageError{fmt.Errorf("--mount %s: want FOLDER:/mnt/NAME, with :rw after it if it may be changed", flag)}
+		}
+		from, err := filepath.Abs(rest[:at])
+		if err != nil {
+			return nil, err
+		}
+		m := sandbox.Mount{From: from, To: rest[at+1:], Writable: writable}
+		if err := m.Check(); err != nil {
+			return nil, usageError{fmt.Errorf("--mount %s: %w", flag, err)}
+		}
+		mounts = append(mounts, m)
+	}
+	return mounts, nil
 }
 
 func addLayer(ctx context.Context, r *solo.Runner, path string) error {

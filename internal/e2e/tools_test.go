@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,12 @@ func TestTools(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/tools",
+		Condition: func(cond string) (bool, error) {
+			if cond != "isolated" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return l.isolated(), nil
+		},
 		Setup: func(env *testscript.Env) error {
 			for k, v := range vars {
 				env.Setenv(k, v)

@@ -3,6 +3,7 @@ package execenv
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"syscall"
 
@@ -12,16 +13,18 @@ import (
 // Bootstrap is the runtime that an environment starts, as seen inside its
 // sandbox.
 //
-// It carries what sandboxes can give to a process: a command line and a working
-// folder. Mounts are the sandbox's own (sandbox.Spec has the folders of the
-// code, the layers, the runtime and the interpreter), and programs get no open
-// files but that for log events: docs/design/004-environment.md says why.
+// What it finds mounted is said where its sandbox is made (sandbox.Spec: the
+// folders of the code, the layers, the runtime and the interpreter, and Mounts).
 type Bootstrap struct {
 	Path string
 	Args []string
 	// Dir is the working folder, an absolute path; the sandbox's task folder when
 	// empty.
 	Dir string
+	// ExtraFiles are further open files of the runtime, from descriptor 3 on, in
+	// every life of the environment; see sandbox.Process. Whoever made the
+	// environment closes them after it.
+	ExtraFiles []*os.File
 	// Failure makes every init fail with this error, without a try: the
 	// runtime is known not to be startable (no bootstrap, no interpreter).
 	Failure *BootstrapFailure

@@ -1,8 +1,11 @@
 package execenv
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -52,5 +55,28 @@ func TestBootstrapFailures(t *testing.T) {
 				t.Errorf("%d starts", n)
 			}
 		})
+	}
+}
+
+// TestBootstrapGives: every life of the runtime gets what its bootstrap carries.
+func TestBootstrapGives(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	boot := Bootstrap{Path: "/b", Args: []string{"one"}, Dir: "/var", ExtraFiles: []*os.File{null, null}}
+	h := newHarness(t, nil, func(context.Context, *fakeRuntime) sandbox.Exit { return sandbox.Exit{Code: 7} }, echo)
+	h.cfg.Bootstrap = boot
+	if r, err := h.Environment.Init(); err != nil || r.Err == nil {
+		t.Fatalf("the first life: %+v, %v", r, err)
+	}
+	h.invoke("id-1", "1").Outcome()
+	if n := h.sandbox.started(); n != 2 {
+		t.Errorf("%d starts", n)
+	}
+	got := h.sandbox.last
+	if got.Path != boot.Path || got.Dir != boot.Dir || !slices.Equal(got.Args, boot.Args) || !slices.Equal(got.ExtraFiles, boot.ExtraFiles) {
+		t.Errorf("the second life was given %+v", got)
 	}
 }

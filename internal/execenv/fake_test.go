@@ -39,6 +39,7 @@ type fakeSandbox struct {
 
 	mu      sync.Mutex
 	starts  int
+	last    sandbox.Process // the runtime's
 	running map[*fakeProc]struct{}
 	late    []func() // see writeLate
 }
@@ -88,6 +89,7 @@ func (s *fakeSandbox) Start(ctx context.Context, p sandbox.Process) (sandbox.Pro
 	if isRuntime {
 		run = s.lives[min(s.starts, len(s.lives)-1)]
 		s.starts++
+		s.last = p
 	}
 	n := s.starts
 	s.mu.Unlock()

@@ -98,7 +98,8 @@ func (e *Environment) startRuntime(l *life) {
 	}
 	stdout, stderr := e.book.streamPair(managed)
 	proc, err := e.cfg.Sandbox.Start(e.ctx, sandbox.Process{
-		Path: b.Path, Args: b.Args, Env: e.cfg.Env, Dir: b.Dir, Stdout: stdout, Stderr: stderr, LogDescriptor: logs,
+		Path: b.Path, Args: b.Args, Env: e.cfg.Env, Dir: b.Dir, Stdout: stdout, Stderr: stderr,
+		LogDescriptor: logs, ExtraFiles: b.ExtraFiles,
 	})
 	if err != nil {
 		e.cfg.Log.Warn("runtime did not start", "program", b.Path, "err", err)

@@ -54,6 +54,8 @@ type Config struct {
 	// Roles has the credentials of roles whose source the operator has named;
 	// nil mints all.
 	Roles *rolecreds.Sources
+	// Mounts are further folders of every environment; see sandbox.Spec.
+	Mounts []sandbox.Mount
 	// LambdaEndpoint is where functions reach the Lambda API, OtherEndpoint
 	// where the other AWS services are.
 	LambdaEndpoint, OtherEndpoint string
@@ -140,7 +142,7 @@ func (l *Launcher) launch(ctx context.Context, v *function.Version, kind execenv
 		return err
 	}
 	box, err := l.cfg.Sandboxes.Create(ctx, sandbox.Spec{
-		ID: id, Task: task, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang,
+		ID: id, Task: task, Opt: opt, Runtime: rt.Dir, Lang: rt.Lang, Mounts: l.cfg.Mounts,
 		MemoryMB: run.Config.MemoryMB, TmpMB: run.Config.TmpMB,
 		MaxProcesses: maxProcesses, MaxFiles: filesOf(run.Config),
 	})

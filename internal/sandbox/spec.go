@@ -47,7 +47,7 @@ func (spec Spec) Check() error {
 	}
 	places := map[string]bool{}
 	for _, m := range spec.Mounts {
-		if err := m.check(); err != nil {
+		if err := m.Check(); err != nil {
 			return err
 		}
 		if places[m.To] {
@@ -85,11 +85,12 @@ const (
 // characters at most. Dots alone would lead elsewhere.
 var mountPlace = regexp.MustCompile(`^/mnt/[a-zA-Z0-9_.-]+$`)
 
-func (m Mount) check() error {
+// Check tells what is wrong with a mount; its folder must exist.
+func (m Mount) Check() error {
 	const maxPlace = 160
 	name := strings.TrimPrefix(m.To, "/mnt/")
 	if len(m.To) > maxPlace || !mountPlace.MatchString(m.To) || name == "." || name == ".." {
-		return fmt.Errorf("mount at %q: the place has to be /mnt/NAME, with letters, digits, -, _ and .", m.To)
+		return fmt.Errorf("mount at %q: the place has to be /mnt/NAME, with letters, digits and any of -_. in it", m.To)
 	}
 	return checkFolder(m.From)
 }

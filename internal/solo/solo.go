@@ -37,6 +37,8 @@ type Config struct {
 	// Interpreters and SDKDir: see runtimes.Options.
 	Interpreters map[string]string
 	SDKDir       string
+	// Mounts are further folders of the function; see sandbox.Spec.
+	Mounts []sandbox.Mount
 	// Logs takes the log lines; nil discards them.
 	Logs execenv.Logs
 	// Log takes lamb's own messages; nil discards them.
@@ -178,7 +180,7 @@ func (r *Runner) Start(ctx context.Context) (launched, initialised time.Duration
 // launch makes the environment.
 func (r *Runner) launch(ctx context.Context) (pool.Environment, error) {
 	launch := launcher.New(launcher.Config{
-		Code: r, Sandboxes: r.provider, Keyring: &auth.Keyring{}, Access: auth.AccessNone,
+		Code: r, Sandboxes: r.provider, Mounts: r.cfg.Mounts, Keyring: &auth.Keyring{}, Access: auth.AccessNone,
 		Runtimes: runtimes.New(runtimes.Options{
 			Path: filepath.SplitList(os.Getenv("PATH")), Interpreters: r.cfg.Interpreters, SDKDir: r.cfg.SDKDir,
 			Dir: filepath.Join(r.dir, "cache", "runtimes"), Log: r.cfg.Log,
