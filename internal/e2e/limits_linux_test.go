@@ -79,6 +79,8 @@ func TestLimits(t *testing.T) {
 		if e := l.environments(t, "has-child"); len(e) != 1 || e[0].FirstFatalError != "" || e[0].Invocations != 2 {
 			t.Errorf("environments %+v", e)
 		}
+		// That child is not why the function ends later.
+		l.invoke(t, "has-child", `"killed"`).failure(t, "Runtime.ExitError", "Runtime exited with error: signal: killed")
 	})
 	t.Run("tmp", func(t *testing.T) {
 		t.Parallel()

@@ -43,7 +43,7 @@ type Box struct {
 	// mark is the group's high-water mark as it was last looked at, cache the
 	// most that files had of it, corrected what Usage said.
 	mark, cache, corrected int64
-	kills                  int64 // of the memory limit, as far as they were reported
+	kills                  victims
 }
 
 var _ sandbox.Sandbox = (*Box)(nil)
@@ -165,6 +165,10 @@ func (b *Box) Kill(ctx context.Context) error {
 		if _, err := b.ask(ctx, func(n uint64) *script { return image.killAll(n) }); err != nil && !b.dead() {
 			return err
 		}
+		// Everybody's end has been reported before the answer.
+		b.mu.Lock()
+		b.kills.settle(b.shell.group.kills())
+		b.mu.Unlock()
 		return b.outputs.FinishWithin(ctx)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -175,10 +176,7 @@ func (b *Box) exited(pid int, status syscall.WaitStatus, maxRSS int64) {
 	b.peak = max(b.peak, maxRSS)
 	oom := false
 	if status.Signaled() && status.Signal() == syscall.SIGKILL {
-		// The kernel counts before it kills.
-		if kills := b.shell.group.kills(); kills > b.kills {
-			b.kills, oom = b.kills+1, true
-		}
+		oom = b.kills.claim(b.shell.group.kills(), time.Now())
 	}
 	b.mu.Unlock()
 	if p == nil {
@@ -191,11 +189,21 @@ func (b *Box) exited(pid int, status syscall.WaitStatus, maxRSS int64) {
 	p.finish(sandbox.Exit{Code: status.ExitStatus()})
 }
 
+// noticeKills looks whether the memory limit has ended a process. It is done
+// beside other measurements, after invocations: what a function's child met in
+// one is not taken for the reason of the function's own end in a later one.
+func (b *Box) noticeKills() {
+	n := b.shell.group.kills()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kills.notice(n, time.Now())
+}
+
 // abandon finishes what is left when process 1 has ended: everything has.
 func (b *Box) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	oom := b.shell.group.kills() > b.kills
+	oom := b.kills.claim(b.shell.group.kills(), time.Now())
 	for pid, p := range b.procs {
 		delete(b.procs, pid)
 		p.finish(sandbox.Exit{Code: -1, Signal: syscall.SIGKILL, OOM: oom})
@@ -216,6 +224,7 @@ func (b *Box) Usage() (sandbox.Usage, error) {
 	} else {
 		u.Processes = len(b.shell.processes())
 	}
+	b.noticeKills()
 	if peak, ok := b.shell.group.peak(); ok {
 		u.MemoryPeakBytes = b.withoutCache(peak)
 		return u, nil

@@ -22,6 +22,9 @@ func limits() {
 			swallow()
 		case "child":
 			answer = fmt.Sprintf("%q", fmt.Sprint(exec.Command("/proc/self/exe", "swallow").Run()))
+		case "killed": // long after any child
+			time.Sleep(1500 * time.Millisecond)
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		case "tmp":
 			answer = fmt.Sprint(fill())
 		case "files":
