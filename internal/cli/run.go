@@ -128,7 +128,7 @@ func run(ctx context.Context, path string, event []byte, o runOptions, stdout, s
 func invokeAll(ctx context.Context, r *solo.Runner, event []byte, o runOptions, show *runView) error {
 	var failed bool
 	for range o.repeat {
-		res, err := r.Invoke(ctx, newRequestID(), trace.NewTracer(nil).PassThrough(""), event, o.clientContext)
+		res, err := r.Invoke(ctx, newRequestID(), trace.NewTracer(nil).PassThrough("").Header, event, o.clientContext)
 		if err != nil {
 			return err
 		}

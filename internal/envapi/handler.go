@@ -82,15 +82,18 @@ type Roomy interface {
 
 // Event is what next answers. Empty members are left out of the headers.
 type Event struct {
-	RequestID       string
-	DeadlineMs      int64
-	InvokedARN      string
-	TraceID         string
-	ClientContext   string
-	CognitoIdentity string
-	TenantID        string
-	ContentType     string // "application/json" if empty
-	Body            []byte // not kept after Deliver returns
+	RequestID  string
+	DeadlineMs int64
+	InvokedARN string
+	TraceID    string
+	// Segment is the id of the invocation's own segment, where it has one, and
+	// CallerSegment that of the one above it. The runtime is not told of these.
+	Segment, CallerSegment string
+	ClientContext          string
+	CognitoIdentity        string
+	TenantID               string
+	ContentType            string // "application/json" if empty
+	Body                   []byte // not kept after Deliver returns
 }
 
 // Error is an answer other than success, in the API's JSON form.

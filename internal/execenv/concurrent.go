@@ -271,7 +271,7 @@ func (e *Environment) concurrentReport(inv *Invocation, r report) telemetry.Repo
 	ev := telemetry.Report{
 		RequestID: inv.Event.RequestID, Status: r.status, ErrorType: r.errType,
 		Metrics: telemetry.ReportMetrics{Duration: r.duration, DurationOnly: true},
-		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
+		Tracing: tracing(&inv.Event), TenantID: inv.Event.TenantID,
 	}
 	if got := &inv.sink.measured; inv.responded {
 		ev.Spans = telemetry.Spans{

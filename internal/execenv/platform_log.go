@@ -243,7 +243,7 @@ func appendReport(line []byte, r *telemetry.Report) []byte {
 	if r.Status != telemetry.StatusSuccess {
 		line = append(line, statusText(r.Status, r.ErrorType)...)
 	}
-	return appendXRay(line, r.Tracing.Value)
+	return appendXRay(line, r.Tracing)
 }
 
 // appendMs appends milliseconds with two decimals.

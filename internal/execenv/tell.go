@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/telemetry"
 )
 
@@ -83,7 +84,7 @@ func (e *Environment) tellStart(inv *Invocation) {
 	}
 	e.tell.InvokeStart(inv.started, telemetry.InvokeStart{
 		RequestID: inv.Event.RequestID, Version: e.cfg.Version.Version,
-		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID, FunctionARN: inv.Event.InvokedARN,
+		Tracing: tracing(&inv.Event), TenantID: inv.Event.TenantID, FunctionARN: inv.Event.InvokedARN,
 	})
 }
 
@@ -101,7 +102,7 @@ func (e *Environment) tellRuntimeDoneLocked(inv *Invocation, at time.Time, r rep
 	ev := telemetry.RuntimeDone{
 		RequestID: inv.Event.RequestID, Status: r.status, ErrorType: r.errType,
 		Duration: at.Sub(inv.started), ProducedBytes: -1,
-		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
+		Tracing: tracing(&inv.Event), TenantID: inv.Event.TenantID,
 	}
 	if got := &inv.sink.measured; inv.responded {
 		ev.ProducedBytes, ev.Stream = got.bytes, got.stream
@@ -139,7 +140,7 @@ func (e *Environment) reportEvent(inv *Invocation, at time.Time, r report) telem
 			Duration: r.duration, BilledDurationMs: billed(r.duration, r.initDuration),
 			MemorySizeMB: int64(e.run.MemoryMB), MaxMemoryUsedMB: wholeMB(r.peakBytes), InitDuration: r.initDuration,
 		},
-		Tracing: tracing(inv.Event.TraceID), TenantID: inv.Event.TenantID,
+		Tracing: tracing(&inv.Event), TenantID: inv.Event.TenantID,
 	}
 	if inv.restored {
 		m := &ev.Metrics
@@ -159,12 +160,22 @@ func (e *Environment) reportEvent(inv *Invocation, at time.Time, r report) telem
 // wholeMB is a size in MB, rounded up.
 func wholeMB(bytes int64) int64 { return (bytes + 1<<20 - 1) >> 20 }
 
-// tracing is a trace header as events have it: that of sampled requests.
-func tracing(header string) telemetry.Tracing {
-	if !strings.Contains(header, "Sampled=1") {
+// tracing is the place in a trace as events have it: that of sampled requests.
+// Whoever makes a span of an invocation takes its id from the one member, and
+// its parent's from the other.
+// https://docs.aws.amazon.com/lambda/latest/dg/telemetry-otel-spans.html
+func tracing(ev *envapi.Event) telemetry.Tracing {
+	switch {
+	case !strings.Contains(ev.TraceID, "Sampled=1"):
 		return telemetry.Tracing{}
+	case ev.Segment == "":
+		return telemetry.Tracing{Value: ev.TraceID}
 	}
-	return telemetry.Tracing{Value: header}
+	above := ""
+	if ev.CallerSegment != "" {
+		above = ";Parent=" + ev.CallerSegment
+	}
+	return telemetry.Tracing{Value: strings.Replace(ev.TraceID, ";Parent="+ev.Segment, above, 1), SpanID: ev.Segment}
 }
 
 // status is the failure as the status of an event.

@@ -11,6 +11,7 @@ import (
 	"github.com/lambhq/lamb/internal/envapi"
 	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/sandbox"
+	"github.com/lambhq/lamb/internal/telemetry"
 )
 
 // TestXRayLine: REPORT names the trace and the segment of what is sampled, as
@@ -33,6 +34,31 @@ func TestXRayLine(t *testing.T) {
 		line := "\t\nXRAY TraceId: " + root + "\tSegmentId: " + parent + "\tSampled: true\t\n"
 		if got := strings.HasSuffix(inv.LogTail(), line); got != want || strings.Contains(inv.LogTail(), "XRAY") != want {
 			t.Errorf("%q: %q", header, inv.LogTail())
+		}
+	}
+}
+
+// TestTracing: events have the caller's segment in the header and the
+// invocation's own beside it, as AWS's guide to OpenTelemetry reads them; the
+// log's line names the invocation's own.
+func TestTracing(t *testing.T) {
+	const root, own, caller = "Root=1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8", "bbbbbbbbbbbbbbbb"
+	for name, tt := range map[string]struct {
+		event envapi.Event
+		want  telemetry.Tracing
+	}{
+		"not sampled":    {envapi.Event{TraceID: root + ";Parent=" + own + ";Sampled=0", Segment: own}, telemetry.Tracing{}},
+		"passed through": {envapi.Event{TraceID: root + ";Parent=" + caller + ";Sampled=1"}, telemetry.Tracing{Value: root + ";Parent=" + caller + ";Sampled=1"}},
+		"nobody above":   {envapi.Event{TraceID: root + ";Parent=" + own + ";Sampled=1", Segment: own}, telemetry.Tracing{Value: root + ";Sampled=1", SpanID: own}},
+		"with lineage": {envapi.Event{TraceID: root + ";Parent=" + own + ";Sampled=1;Lineage=1:a:0", Segment: own, CallerSegment: caller},
+			telemetry.Tracing{Value: root + ";Parent=" + caller + ";Sampled=1;Lineage=1:a:0", SpanID: own}},
+	} {
+		got := tracing(&tt.event)
+		if got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
+		if line := string(appendXRay(nil, got)); tt.event.Segment != "" && got.Value != "" && !strings.Contains(line, "SegmentId: "+own) {
+			t.Errorf("%s: the log has %q", name, line)
 		}
 	}
 }

@@ -99,10 +99,10 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 		return
 	}
 	req := invoke.Request{
-		Ref: c.URL.Ref(), RequestID: c.RequestID, TraceID: h.cfg.Invoke.TraceID(v, r.Header.Get("X-Amzn-Trace-Id")),
+		Ref: c.URL.Ref(), RequestID: c.RequestID, Trace: h.cfg.Invoke.Trace(v, r.Header.Get("X-Amzn-Trace-Id")),
 		Received: c.Received, BodyRead: c.BodyRead,
 	}
-	if req.Payload, err = h.event(r, c, req.TraceID); err != nil {
+	if req.Payload, err = h.event(r, c, req.Trace.Header); err != nil {
 		h.fail(w, err)
 		return
 	}
@@ -110,7 +110,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, c Call) {
 		h.Refuse(w, http.StatusRequestEntityTooLarge, TooLarge)
 		return
 	}
-	w.Header().Set("X-Amzn-Trace-Id", req.TraceID)
+	w.Header().Set("X-Amzn-Trace-Id", req.Trace.Header)
 	a := &answer{w: w, r: r, cors: c.URL.CORS, control: http.NewResponseController(w)}
 	if c.URL.InvokeMode == responseStream {
 		err = h.stream(a, v, req)

@@ -119,8 +119,8 @@ type Request struct {
 	Payload []byte
 	// ClientContext is JSON, decoded already; may be empty.
 	ClientContext string
-	// TraceID is an X-Ray header as TraceID gives it; empty makes one.
-	TraceID string
+	// Trace is as Trace gives it; the zero value makes one.
+	Trace trace.Context
 	// TenantID is as Tenant gave it.
 	TenantID string
 	// WantLog makes Invoke wait for the REPORT line.
@@ -181,9 +181,9 @@ func Tenant(v *function.Version, given *string) (string, error) {
 	return api.Value(given), nil
 }
 
-// TraceID is the X-Ray header for an invocation of a version: it goes on from
-// the client's, which may be empty.
-func (s *Service) TraceID(v *function.Version, client string) string {
+// Trace is the place in a trace of an invocation of a version: it goes on from
+// the client's X-Ray header, which may be empty.
+func (s *Service) Trace(v *function.Version, client string) trace.Context {
 	if v.Runs().Config.TracingMode == api.TracingModeActive {
 		return s.traces.Active(client, v.Key.ARN())
 	}
@@ -298,16 +298,18 @@ func (s *Service) place(ctx context.Context, v *function.Version, req Request, t
 }
 
 func (s *Service) event(v *function.Version, req Request) envapi.Event {
+	if req.Trace.Header == "" {
+		req.Trace = s.Trace(v, "")
+	}
 	e := envapi.Event{
 		RequestID:     req.RequestID,
 		InvokedARN:    req.Ref.ARN(),
-		TraceID:       req.TraceID,
+		TraceID:       req.Trace.Header,
+		Segment:       req.Trace.Segment,
+		CallerSegment: req.Trace.Caller,
 		ClientContext: req.ClientContext,
 		TenantID:      req.TenantID,
 		Body:          req.Payload,
-	}
-	if e.TraceID == "" {
-		e.TraceID = s.TraceID(v, "")
 	}
 	if len(e.Body) == 0 {
 		e.Body = []byte("{}")

@@ -45,7 +45,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, in *api.Invocati
 	if err != nil {
 		return err
 	}
-	writeResult(w, result, req.TraceID)
+	writeResult(w, result, req.Trace.Header)
 	return nil
 }
 
@@ -78,7 +78,7 @@ func (s *Service) accept(r *http.Request, caller api.Caller, in asked) (*functio
 	}
 	return v, Request{
 		Ref: ref, RequestID: caller.RequestID, Payload: in.payload, ClientContext: clientContext,
-		TraceID: s.TraceID(v, r.Header.Get("X-Amzn-Trace-Id")), TenantID: tenant,
+		Trace: s.Trace(v, r.Header.Get("X-Amzn-Trace-Id")), TenantID: tenant,
 		WantLog:  api.Value(in.logType) == api.LogTypeTail,
 		Received: caller.Received, BodyRead: caller.BodyRead,
 	}, nil
@@ -99,7 +99,7 @@ func (s *Service) serveLater(w http.ResponseWriter, r *http.Request, v *function
 	err := s.Begin(r.Context(), v, req, func(result Result) {
 		answer := func() {
 			defer done()
-			writeResult(w, result, req.TraceID)
+			writeResult(w, result, req.Trace.Header)
 		}
 		if len(result.Payload) > maxInline {
 			go answer()

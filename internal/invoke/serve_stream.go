@@ -42,7 +42,7 @@ func (s *Service) serveStream(w http.ResponseWriter, r *http.Request, in *api.In
 	}
 	defer stream.Close()
 	h := w.Header()
-	h.Set("X-Amzn-Trace-Id", req.TraceID)
+	h.Set("X-Amzn-Trace-Id", req.Trace.Header)
 	h.Set("Content-Type", "application/vnd.amazon.eventstream")
 	h.Set("X-Amz-Executed-Version", stream.ExecutedVersion())
 	events := eventWriter{w: w, control: http.NewResponseController(w), encoder: eventstream.NewEncoder()}

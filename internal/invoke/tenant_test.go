@@ -88,6 +88,10 @@ func TestTraceMode(t *testing.T) {
 			Partition: "aws", Account: "000000000000", Region: "us-east-1", RequestID: "req-1",
 		})), &api.InvocationRequest{FunctionName: ptr("f")})
 		got := rec.Header().Get("X-Amzn-Trace-Id")
+		active := w.Trace(w.version, sent)
+		if ev := w.event(w.version, Request{Trace: active}); (ev.Segment == "") != same || !same && ev.CallerSegment != "bbbbbbbbbbbbbbbb" || ev.TraceID != active.Header {
+			t.Errorf("mode %q: event %+v", mode, ev)
+		}
 		if (got == sent) != same || len(got) != len(sent) || !strings.HasPrefix(got, sent[:strings.Index(sent, "Parent=")]) ||
 			!strings.HasSuffix(got, ";Sampled=1;Lineage=1:01bc76f7:0") {
 			t.Errorf("mode %q: %s", mode, got)

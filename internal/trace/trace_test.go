@@ -109,7 +109,7 @@ func TestNewTrace(t *testing.T) {
 	tr, _ := newTracer(time.Unix(0x5f84c7a2, 0))
 	form := regexp.MustCompile(`^Root=1-5f84c7a2-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`)
 	for _, client := range []string{"", "nonsense"} {
-		a, b := tr.PassThrough(client), tr.PassThrough(client)
+		a, b := tr.PassThrough(client).Header, tr.PassThrough(client).Header
 		if !form.MatchString(a) || a == b {
 			t.Errorf("got %q and %q", a, b)
 		}
@@ -127,7 +127,7 @@ func TestPassThrough(t *testing.T) {
 		{"Root=" + root + ";Sampled=1", "Root=" + root + ";Parent=[0-9a-f]{16};Sampled=1"},
 	}
 	for _, tt := range tests {
-		if got := tr.PassThrough(tt.client); !regexp.MustCompile("^" + tt.want + "$").MatchString(got) {
+		if got := tr.PassThrough(tt.client).Header; !regexp.MustCompile("^" + tt.want + "$").MatchString(got) {
 			t.Errorf("PassThrough(%q) = %q, want %s", tt.client, got, tt.want)
 		}
 	}
@@ -138,8 +138,12 @@ func TestActive(t *testing.T) {
 	tr, _ := newTracer(time.Unix(1, 0))
 	for _, sampled := range []string{"0", "1", "0"} {
 		in := "Root=" + root + ";Parent=" + parent + ";Sampled=" + sampled + ";Lineage=" + lineage
-		got, ok := Parse(tr.Active(in, "f"))
+		given := tr.Active(in, "f")
+		got, ok := Parse(given.Header)
 		want, _ := Parse(in)
+		if given.Segment != got.Parent || given.Caller != parent {
+			t.Errorf("%+v", given)
+		}
 		if !ok || got.Parent == parent || !isSegment(got.Parent) {
 			t.Errorf("parent %q", got.Parent)
 		}
@@ -148,13 +152,19 @@ func TestActive(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
+	for _, in := range []string{"", "Root=" + root, "Root=1;Parent=" + parent} { // nobody's segment is above
+		given := tr.Active(in, "f")
+		if got, ok := Parse(given.Header); !ok || given.Caller != "" || !isSegment(given.Segment) || got.Parent != given.Segment {
+			t.Errorf("of %q: %+v", in, given)
+		}
+	}
 }
 
 // TestSampling: one per second and function, and a twentieth of the others.
 func TestSampling(t *testing.T) {
 	tr, clock := newTracer(time.Unix(1000, 0))
 	sampled := func(function string) bool {
-		h, ok := Parse(tr.Active("", function))
+		h, ok := Parse(tr.Active("", function).Header)
 		if !ok || h.Sampling == Undecided {
 			t.Fatalf("%+v, %v", h, ok)
 		}

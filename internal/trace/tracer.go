@@ -32,28 +32,45 @@ func NewTracer(c clock.Clock) *Tracer {
 	return &Tracer{clock: c, chance: rand.Float64, seed: maphash.MakeSeed()}
 }
 
-// PassThrough is the header for an invocation of a function with tracing mode
-// PassThrough: the client's, with what it lacks. Without a client's header, or
+// Context is the place of an invocation in a trace.
+type Context struct {
+	// Header is the trace header that the function gets.
+	Header string
+	// Segment is the id of the invocation's own segment, which is Header's parent;
+	// empty with tracing mode PassThrough, which makes none.
+	Segment string
+	// Caller is the id of the segment that the invocation's own is part of; empty
+	// where the client named none.
+	Caller string
+}
+
+// PassThrough is for an invocation of a function with tracing mode PassThrough:
+// the header is the client's, with what it lacks. Without a client's header, or
 // with one that Parse refuses, it begins a trace that is not sampled.
-func (t *Tracer) PassThrough(client string) string {
+func (t *Tracer) PassThrough(client string) Context {
 	h := t.from(client)
 	if h.Sampling == Undecided {
 		h.Sampling = NotSampled
 	}
-	return h.String()
+	return Context{Header: h.String()}
 }
 
-// Active is the header for an invocation of a function with tracing mode
-// Active: the parent is the invocation's own segment, and where the client did
-// not decide, the first invocation of a second is sampled and a twentieth of
-// the others. function is any name that differs between functions.
-func (t *Tracer) Active(client, function string) string {
-	h := t.from(client)
+// Active is for an invocation of a function with tracing mode Active: the
+// header's parent is the invocation's own segment, and where the client did not
+// decide, the first invocation of a second is sampled and a twentieth of the
+// others. function is any name that differs between functions.
+func (t *Tracer) Active(client, function string) Context {
+	caller := ""
+	h, given := Parse(client)
+	if given {
+		caller, h.Parent = h.Parent, newSegment()
+	} else {
+		h = newHeader(t.clock.Now())
+	}
 	if h.Sampling == Undecided {
 		h.Sampling = t.decide(function)
 	}
-	h.Parent = newSegment()
-	return h.String()
+	return Context{Header: h.String(), Segment: h.Parent, Caller: caller}
 }
 
 // from is the client's header with a parent, or a new one.
