@@ -14,11 +14,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +23,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lambhq/lamb/internal/api"
 	"github.com/lambhq/lamb/internal/artifact"
 	"github.com/lambhq/lamb/internal/auth"
 	"github.com/lambhq/lamb/internal/catalog"
@@ -44,7 +40,6 @@ import (
 	"github.com/lambhq/lamb/internal/pool"
 	"github.com/lambhq/lamb/internal/runtimes"
 	"github.com/lambhq/lamb/internal/sandbox"
-	"github.com/lambhq/lamb/internal/sandbox/native"
 	"github.com/lambhq/lamb/internal/sandbox/relay"
 	"github.com/lambhq/lamb/internal/store"
 )
@@ -337,66 +332,6 @@ func (s *Server) activate(ctx context.Context, v *function.Version) error {
 		return s.snapshot(ctx, v)
 	}
 	return nil
-}
-
-// codeLocation is the link to the zip with a digest.
-func (s *Server) codeLocation(ctx context.Context, sha256 string) (string, error) {
-	host := api.CallerFrom(ctx).Host
-	if host == "" {
-		host = s.listener.Addr().String()
-	}
-	return "http://" + host + s.links.Sign(gateway.CodePrefix+sha256, time.Now()), nil
-}
-
-// openCode opens what such a link names.
-func (s *Server) openCode(_ context.Context, parts []string) (io.ReadSeekCloser, error) {
-	if len(parts) != 1 {
-		return nil, fs.ErrNotExist
-	}
-	z, err := s.artifacts.OpenZip(parts[0])
-	if errors.Is(err, artifact.ErrNotFound) {
-		return nil, fs.ErrNotExist
-	}
-	return z, err
-}
-
-// URL is where this machine reaches the server.
-func (s *Server) URL() string {
-	addr := s.listener.Addr().(*net.TCPAddr)
-	host := addr.IP.String()
-	if addr.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(addr.Port))
-}
-
-func (s *Server) port() int { return s.listener.Addr().(*net.TCPAddr).Port }
-
-// functionsURL is where functions reach the server: on its own address, or,
-// in a private network, by the way that is marked as theirs.
-func (s *Server) functionsURL() string {
-	if s.sandboxes.Fingerprint().Network == native.NetworkPrivate {
-		return "http://" + net.JoinHostPort(gateway.InternalHost, fmt.Sprint(s.port()))
-	}
-	return s.URL()
-}
-
-// otherEndpoint is where functions find the other AWS services. What is on
-// this machine's loopback has another name in a private network.
-func (s *Server) otherEndpoint() string {
-	u, err := url.Parse(s.cfg.AWSEndpoint)
-	if err != nil || s.sandboxes.Fingerprint().Network != native.NetworkPrivate {
-		return s.cfg.AWSEndpoint
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && !ip.IsLoopback() {
-		return s.cfg.AWSEndpoint
-	}
-	host := gateway.InternalHost
-	if port := u.Port(); port != "" {
-		host = net.JoinHostPort(host, port)
-	}
-	u.Host = host
-	return u.String()
 }
 
 // freezeAfter is how long an environment is idle until it is frozen; zero for
