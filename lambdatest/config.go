@@ -37,9 +37,20 @@ type Config struct {
 	// ApplicationLogLevel.
 	JSONLogs bool
 	LogLevel string
-	// MemoryMB is the memory size. It is told to the function and reported, and
-	// limits nothing: a program here runs without isolation.
+	// MemoryMB is the memory size, which is told to the function and reported. It
+	// limits the processes of the environment if Isolate is set, and nothing
+	// otherwise. Goroutines (Handler, Go) have the test's memory, and what is
+	// Attached has its own: neither can be limited.
 	MemoryMB int
+	// Isolate runs the programs of Exec in lamb's sandbox, on Linux, with AWS's
+	// limits: MemoryMB, the share of the processor that goes with it, 512 MB in
+	// /tmp (as root), 1,024 processes and open files. They see AWS's folders and
+	// not this machine's, but for /usr and the like: Code is /var/task, and a
+	// program from elsewhere is copied to where a layer has it, /opt/bootstrap or
+	// /opt/extensions/NAME. Their network is this machine's, with the servers of
+	// the test. As root they have a user of their own, for which Code has to be
+	// readable. New ends the test where that cannot be had: see CanIsolate.
+	Isolate bool
 	// Timeout bounds every invocation, InitTimeout the init: AWS's 10 s when
 	// zero. Timeout is a multiple of a second, as on AWS; a Request may have a
 	// shorter one.

@@ -16,6 +16,9 @@
 // process that the test starts with the variables of Environ. The runtime is
 // one; each of any number of extensions is one more.
 //
+// Timeouts are enforced on all of them, as on AWS. Memory is on executables, in
+// lamb's sandbox: see Config.Isolate.
+//
 // New begins the init and returns at once; everything ends with the test.
 // Invoke, Call and the methods that wait say when something has happened, so
 // tests do not sleep. Where time matters, a Clock makes it the test's own.

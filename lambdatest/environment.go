@@ -2,8 +2,11 @@ package lambdatest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,8 +51,8 @@ func New(t TB, cfg Config) *Environment {
 	if err := cfg.check(); err != nil {
 		t.Fatalf("lambdatest: %v", err)
 	}
-	if cfg.Code == "" {
-		cfg.Code = t.TempDir()
+	if err := cfg.openCode(t); err != nil {
+		t.Fatalf("lambdatest: %v", err)
 	}
 	journal := newJournal()
 	box, err := newBox(&cfg, journal.changes.tell)
@@ -72,7 +75,7 @@ func New(t TB, cfg Config) *Environment {
 		LogStream: cfg.LogStream, Events: e.journal, Logs: e.journal, Changed: e.journal.changes.tell,
 		InitLimit: cfg.InitTimeout, FreezeAfter: cfg.FreezeAfter, Clock: cfg.engineClock(),
 		MaxConcurrency: cfg.Concurrency, NextAcknowledges: true, Log: e.journal.logger(),
-		Registration: cfg.Registration, RegistrationHeader: cfg.RegistrationHeader,
+		Registration: cfg.Registration, RegistrationHeader: cfg.RegistrationHeader, NoCPULimits: !cfg.Isolate,
 	})
 	t.Cleanup(e.cleanup)
 	e.wg.Go(e.initialise)
@@ -94,12 +97,30 @@ func (c *Config) check() error {
 			return fmt.Errorf("Config.Extensions: %s: %w", x.Name, err)
 		}
 	}
+	if c.Isolate && !c.hasProcesses() {
+		return errors.New("Config.Isolate: no program is a process (Exec), and others cannot be limited")
+	}
 	for name, value := range c.RegistrationHeader {
 		if name == "" || strings.ContainsAny(name, ": \r\n") || strings.ContainsAny(value, "\r\n") {
 			return fmt.Errorf("Config.RegistrationHeader: %q: %q is no header", name, value)
 		}
 	}
 	return nil
+}
+
+// hasProcesses tells whether a program is one of Exec.
+func (c *Config) hasProcesses() bool {
+	return c.Runtime.isProcess() || slices.ContainsFunc(c.Extensions, func(x Extension) bool { return x.Program.isProcess() })
+}
+
+// openCode makes Code an absolute path, of a new folder if it is empty.
+func (c *Config) openCode(t TB) (err error) {
+	if c.Code == "" {
+		c.Code = t.TempDir()
+		return os.Chmod(c.Code, 0o755) // isolated processes may have a user of their own
+	}
+	c.Code, err = filepath.Abs(c.Code)
+	return err
 }
 
 func (c *Config) extensionNames() []string {

@@ -41,6 +41,8 @@ func handle(_ context.Context, do string) (string, error) {
 		os.Exit(3)
 	case "hang":
 		<-time.After(time.Hour) // not select{}: with nothing else to do the program would notice
+	case "memory":
+		takeMemory(1 << 30)
 	}
 	fmt.Println("did", do)
 	return os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE") + os.Getenv("COLOUR"), nil
@@ -54,6 +56,25 @@ func readFile() (string, error) {
 		err = nil
 	}
 	return string(text[:n]), err
+}
+
+// takeMemory uses n bytes.
+func takeMemory(n int) {
+	all := make([]byte, n)
+	for i := 0; i < n; i += os.Getpagesize() {
+		all[i] = 1
+	}
+	fmt.Println("took", len(all))
+}
+
+// self is the tests' binary.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func extend() error {
@@ -75,14 +96,10 @@ func extend() error {
 
 func TestProcesses(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	env := lambdatest.New(t, lambdatest.Config{
-		Runtime: lambdatest.Exec(self, "a-runtime"), MemoryMB: 256, Timeout: 10 * time.Second,
+		Runtime: lambdatest.Exec(self(t), "a-runtime"), MemoryMB: 256, Timeout: 10 * time.Second,
 		Env:         map[string]string{"COLOUR": "red"},
-		Extensions:  []lambdatest.Extension{{Name: "agent", Program: lambdatest.Exec(self, "an-extension")}},
+		Extensions:  []lambdatest.Extension{{Name: "agent", Program: lambdatest.Exec(self(t), "an-extension")}},
 		FreezeAfter: 20 * time.Millisecond,
 	})
 	if res := env.Call("work"); string(res.Payload) != `"256red"` || !strings.Contains(res.LogTail, "did work\n") {
@@ -115,10 +132,6 @@ func TestMissingProgram(t *testing.T) {
 // TestExtraFiles: a program gets open files of the test's, in every life.
 func TestExtraFiles(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	name := filepath.Join(t.TempDir(), "given")
 	if err := os.WriteFile(name, []byte("from the test"), 0o600); err != nil {
 		t.Fatal(err)
@@ -128,7 +141,7 @@ func TestExtraFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Exec(self, "a-reader").WithFiles(f)})
+	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Exec(self(t), "a-reader").WithFiles(f)})
 	for range 2 {
 		if res := env.Call(nil); string(res.Payload) != `"from the test"` {
 			t.Errorf("%+v %s", res, res.Payload)

@@ -52,9 +52,9 @@ func Handler(handler any, opts ...lambda.Option) Program {
 func Go(run func(ctx context.Context, p *Process) error) Program { return Program{run: run} }
 
 // Exec is an executable of this machine, such as a compiled bootstrap or an
-// interpreter with its script. path is as for exec.Command. Its working folder
-// is a temporary one for a runtime, as /var/task would be, and / for an
-// extension.
+// interpreter with its script. path is as for exec.Command. The working folder
+// of a runtime is Config.Code, as it is /var/task, and / is that of an
+// extension. Its memory is not limited unless Config.Isolate is set.
 func Exec(path string, args ...string) Program { return Program{path: path, args: args} }
 
 // WithFiles is p, an Exec, with further open files: entry i becomes descriptor

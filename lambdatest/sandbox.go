@@ -33,21 +33,24 @@ type box struct {
 
 	provider  sandbox.Provider // nil without processes, like processes
 	processes sandbox.Sandbox
+	opt       string // Config.Isolate: the folder that processes see as /opt
 
 	mu      sync.Mutex
 	closed  bool
 	starts  map[string]int // by name
 	running map[sandbox.Proc]struct{}
-	left    []*goroutine // killed ones that had not returned
+	copied  map[string]string // what is in opt, and what it is a copy of
+	left    []*goroutine      // killed ones that had not returned
 }
 
 var (
-	_ sandbox.Sandbox = (*box)(nil)
-	_ sandbox.Dialer  = (*box)(nil)
+	_ sandbox.Sandbox    = (*box)(nil)
+	_ sandbox.Dialer     = (*box)(nil)
+	_ sandbox.CPULimiter = (*box)(nil)
 )
 
 func newBox(cfg *Config, tell func()) (*box, error) {
-	b := &box{cfg: cfg, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{})}
+	b := &box{cfg: cfg, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{}), copied: make(map[string]string)}
 	var err error
 	if b.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, err
@@ -56,21 +59,41 @@ func newBox(cfg *Config, tell func()) (*box, error) {
 		b.calls.tell = tell
 		b.listener = &tapped{Listener: b.listener, calls: &b.calls}
 	}
-	needed := cfg.Runtime.isProcess()
-	for _, x := range cfg.Extensions {
-		needed = needed || x.Program.isProcess()
-	}
-	if !needed {
+	if !cfg.hasProcesses() {
 		return b, nil
 	}
-	if b.provider, err = process.New(process.Config{}); err != nil {
-		return nil, errors.Join(err, b.listener.Close())
+	open, spec := b.openProcesses, sandbox.Spec{ID: "test", Task: cfg.Code}
+	if cfg.Isolate {
+		open = b.isolate
 	}
-	spec := sandbox.Spec{ID: "test", Task: cfg.Code}
-	if b.processes, err = b.provider.Create(context.Background(), spec); err != nil {
-		return nil, errors.Join(err, b.provider.Close(), b.listener.Close())
+	if err := open(spec); err != nil {
+		return nil, errors.Join(err, b.closeProcesses(), b.listener.Close())
 	}
 	return b, nil
+}
+
+// openProcesses makes the sandbox for processes, without isolation.
+func (b *box) openProcesses(spec sandbox.Spec) (err error) {
+	if b.provider, err = process.New(process.Config{}); err != nil {
+		return err
+	}
+	b.processes, err = b.provider.Create(context.Background(), spec)
+	return err
+}
+
+// closeProcesses gives back what there is of the sandbox for processes.
+func (b *box) closeProcesses() error {
+	var errs []error
+	if b.processes != nil {
+		errs = append(errs, b.processes.Close())
+	}
+	if b.provider != nil {
+		errs = append(errs, b.provider.Close())
+	}
+	if b.opt != "" {
+		errs = append(errs, os.RemoveAll(b.opt))
+	}
+	return errors.Join(errs...)
 }
 
 // Paths implements sandbox.Sandbox: AWS's names, which goroutines are told; for
@@ -92,7 +115,7 @@ func (b *box) Address() string { return b.listener.Addr().String() }
 // Start implements sandbox.Sandbox.
 func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
 	name, program := filepath.Base(p.Path), b.cfg.Runtime
-	if filepath.Base(filepath.Dir(p.Path)) == "extensions" {
+	if isExtension(p) {
 		for _, x := range b.cfg.Extensions {
 			if x.Name == name {
 				program = x.Program
@@ -113,6 +136,9 @@ func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error
 	return proc, err
 }
 
+// isExtension tells whether the engine starts an extension, or else the runtime.
+func isExtension(p sandbox.Process) bool { return filepath.Base(filepath.Dir(p.Path)) == "extensions" }
+
 func (b *box) start(ctx context.Context, program Program, name string, p sandbox.Process) (sandbox.Proc, error) {
 	switch {
 	case program.run != nil:
@@ -122,15 +148,32 @@ func (b *box) start(ctx context.Context, program Program, name string, p sandbox
 	case program.attached:
 		return newAttached(), nil
 	}
-	path, err := exec.LookPath(program.path)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
+	path, err := b.find(program.path, name, isExtension(p))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", notStarted(err), err)
 	}
 	p.Path, p.Args, p.ExtraFiles = path, append(program.args, p.Args...), program.files
 	return b.processes.Start(ctx, p)
+}
+
+// find is the path of a program as processes see it.
+func (b *box) find(program, name string, extension bool) (string, error) {
+	switch {
+	case b.opt == "":
+		return lookPath(program)
+	case extension:
+		name = filepath.Join("extensions", name)
+	}
+	return b.inside(program, name)
+}
+
+// lookPath is the absolute path of a program of this machine.
+func lookPath(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // notStarted is the sandbox's error for a program that was not found.
@@ -214,6 +257,14 @@ func (b *box) Usage() (sandbox.Usage, error) {
 	return b.processes.Usage()
 }
 
+// LimitCPU implements sandbox.CPULimiter, for isolated processes.
+func (b *box) LimitCPU(ctx context.Context, limited bool) error {
+	if cpu, ok := b.processes.(sandbox.CPULimiter); ok {
+		return cpu.LimitCPU(ctx, limited)
+	}
+	return nil
+}
+
 // Dial implements sandbox.Dialer.
 func (b *box) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return loopback.Dial(ctx, network, address)
@@ -228,11 +279,7 @@ func (b *box) Close() error {
 	if !first {
 		return nil
 	}
-	err := errors.Join(b.Kill(context.Background()), b.listener.Close())
-	if b.processes != nil {
-		err = errors.Join(err, b.processes.Close(), b.provider.Close())
-	}
-	return err
+	return errors.Join(b.Kill(context.Background()), b.listener.Close(), b.closeProcesses())
 }
 
 // stragglers waits for the goroutines that were killed, and is the number of
