@@ -1,6 +1,7 @@
 package lambdatest
 
 import (
+	"sync"
 	"time"
 
 	"github.com/lambhq/lamb/internal/clock/clocktest"
@@ -27,6 +28,33 @@ func (c *Clock) Now() time.Time { return c.fake.Now() }
 
 // Advance moves the time on, at a jump, and fires what has become due.
 func (c *Clock) Advance(d time.Duration) { c.fake.Advance(d) }
+
+// run lets the time go on until stop is called.
+func (c *Clock) run() (stop func()) {
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		last := time.Now()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-ticker.C:
+				c.Advance(now.Sub(last))
+				last = now
+			}
+		}
+	})
+	return func() {
+		close(done)
+		wg.Wait()
+	}
+}
+
+// tick is how often a clock that runs is moved on.
+const tick = 10 * time.Millisecond
 
 // WaitTimers waits until at least n of the environment's timers run: an
 // invocation in flight has one for its timeout, an init one for its limit.

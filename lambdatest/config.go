@@ -55,6 +55,10 @@ type Config struct {
 	// zero. Timeout is a multiple of a second, as on AWS; a Request may have a
 	// shorter one.
 	Timeout, InitTimeout time.Duration
+	// ShutdownTimeout is how long processes have to end by themselves after
+	// Shutdown, ShutdownFor and Reset. Zero gives them AWS's time: nothing
+	// without extensions, 500 ms with internal ones only, 2 s with external ones.
+	ShutdownTimeout time.Duration
 	// Registration are further members, and RegistrationHeader further headers,
 	// of the answer that extensions get when they register; AWS has none.
 	Registration, RegistrationHeader map[string]string
@@ -135,8 +139,11 @@ func (c *Config) version() *function.Version {
 }
 
 func (c *Config) initialization() execenv.Initialization {
-	if c.SnapStart {
+	switch {
+	case c.SnapStart:
 		return execenv.SnapStart
+	case c.Concurrency > 0:
+		return execenv.Managed
 	}
 	return execenv.OnDemand
 }

@@ -2,6 +2,7 @@ package lambdatest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -97,7 +98,7 @@ func (c *Config) check() error {
 			return fmt.Errorf("Config.Extensions: %s: %w", x.Name, err)
 		}
 	}
-	if c.Isolate && !c.hasProcesses() {
+	if c.Isolate && !c.has(Program.isProcess) {
 		return errors.New("Config.Isolate: no program is a process (Exec), and others cannot be limited")
 	}
 	for name, value := range c.RegistrationHeader {
@@ -108,9 +109,9 @@ func (c *Config) check() error {
 	return nil
 }
 
-// hasProcesses tells whether a program is one of Exec.
-func (c *Config) hasProcesses() bool {
-	return c.Runtime.isProcess() || slices.ContainsFunc(c.Extensions, func(x Extension) bool { return x.Program.isProcess() })
+// has tells whether there is a program that is something.
+func (c *Config) has(is func(Program) bool) bool {
+	return c.Runtime.any(is) || slices.ContainsFunc(c.Extensions, func(x Extension) bool { return x.Program.any(is) })
 }
 
 // openCode makes Code an absolute path, of a new folder if it is empty.
@@ -136,13 +137,27 @@ func (c *Config) extensionNames() []string {
 type InitResult struct {
 	Duration time.Duration
 	Err      error
+	// Payload is the error's JSON, if the runtime has reported one.
+	Payload []byte
 }
 
 func (e *Environment) initialise() {
 	defer close(e.initDone)
 	r, err := e.engine.Init()
-	e.initResult, e.initErr = InitResult{Duration: r.Duration, Err: publicError(r.Err)}, err
+	e.initResult, e.initErr = InitResult{Duration: r.Duration, Err: initError(r), Payload: r.Payload}, err
 	e.journal.changes.tell()
+}
+
+// initError is why an init has failed, in the runtime's words if it has some.
+func initError(r execenv.InitResult) error {
+	var reported struct {
+		ErrorMessage string `json:"errorMessage"`
+	}
+	failed, ok := errors.AsType[*Error](r.Err)
+	if !ok || failed.Message != "" || json.Unmarshal(r.Payload, &reported) != nil {
+		return r.Err
+	}
+	return &Error{Type: failed.Type, Message: reported.ErrorMessage}
 }
 
 // Init waits for the end of the init that New began. A failed init does not end
@@ -163,7 +178,8 @@ func (e *Environment) Endpoint() string { return e.box.Address() }
 // the test starts. (External extensions get fewer.)
 func (e *Environment) Environ() []string { return append([]string(nil), e.vars...) }
 
-// Close ends everything, as the test's end does. Invocations that have not been
+// Close ends everything, as the test's end does: processes have AWS's time to
+// end by themselves, for which a Clock goes on. Invocations that have not been
 // answered are failures. It ends the test if something could not be ended.
 func (e *Environment) Close() {
 	e.t.Helper()
@@ -173,6 +189,9 @@ func (e *Environment) Close() {
 }
 
 func (e *Environment) close() error {
+	if e.cfg.Clock != nil {
+		defer e.cfg.Clock.run()()
+	}
 	err := e.engine.Close()
 	e.cancel()
 	e.wg.Wait()

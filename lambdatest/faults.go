@@ -18,7 +18,8 @@ const (
 	// DuringInvocation is after it has been given an event.
 	DuringInvocation
 	// AfterResponse is after it has answered with the event itself, before it
-	// asks for the next one.
+	// asks for the next one: the caller has the answer, and the invocation fails
+	// all the same (see Result).
 	AfterResponse
 )
 

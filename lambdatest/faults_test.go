@@ -35,6 +35,12 @@ func TestFaults(t *testing.T) {
 				t.Errorf("init: %v", r.Err)
 			}
 			res := env.Do(lambdatest.Request{Payload: []byte(`"event"`), Timeout: 500 * time.Millisecond})
+			if res.Status == lambdatest.Success {
+				t.Errorf("the invocation's status is %s", res.Status)
+			}
+			if tt.payload != "" && res.FunctionError != "" {
+				t.Errorf("a caller who has an answer has the error %s", res.FunctionError)
+			}
 			if res.ErrorType != tt.errorType || tt.payload != "" && string(res.Payload) != tt.payload {
 				t.Errorf("%+v %s", res, res.Payload)
 			}

@@ -72,7 +72,11 @@ type Chunk struct {
 	Data []byte
 }
 
-// Result is what became of an invocation.
+// Result is what became of an invocation. Status is the invocation's, as its
+// REPORT line has it; Payload and FunctionError are what the caller got, which
+// is the response as soon as the runtime has sent it. They differ where a runtime
+// or an extension fails after that: as on AWS, the caller keeps the response, and
+// the invocation has Failed or TimedOut (Record.ErrorType says with what).
 type Result struct {
 	Status Status
 	// Payload is the response, or the error's JSON; ContentType is the
@@ -95,9 +99,6 @@ type Record = execenv.Record
 // Error is a failure of the platform or a function: its type, such as
 // Sandbox.Timedout, and its text.
 type Error = execenv.FailureError
-
-// publicError is err as this package's users see it.
-func publicError(err error) error { return err }
 
 // ExtensionOverhead is how long extensions went on after the runtime was done.
 func (r Result) ExtensionOverhead() time.Duration {

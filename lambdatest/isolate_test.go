@@ -105,20 +105,11 @@ func TestIsolatedExtension(t *testing.T) {
 // TestIsolateNeedsProcesses: a limit that would limit nothing is a mistake.
 func TestIsolateNeedsProcesses(t *testing.T) {
 	t.Parallel()
-	failed := make(chan string, 1)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		lambdatest.New(fatal{t, failed}, lambdatest.Config{Isolate: true, Runtime: lambdatest.Handler(greet)})
-	}()
-	<-done
-	select {
-	case text := <-failed:
-		if !strings.Contains(text, "Config.Isolate: no program is a process") {
-			t.Error(text)
-		}
-	default:
-		t.Error("it was accepted")
+	text := fails(t, func(t lambdatest.TB) {
+		lambdatest.New(t, lambdatest.Config{Isolate: true, Runtime: lambdatest.Handler(greet)})
+	})
+	if !strings.Contains(text, "Config.Isolate: no program is a process") {
+		t.Error(text)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -67,7 +68,8 @@ func (p Program) WithFiles(files ...*os.File) Program {
 
 // Attached is a program that the test starts by itself, with the variables of
 // Environment.Environ, on this machine. The environment does not see it end and
-// cannot kill it: a reset closes its connections.
+// can neither stop nor kill it: a reset closes its connections. Exec is for what
+// has to be frozen or limited.
 func Attached() Program { return Program{attached: true} }
 
 // InTurn is another program each time that it is started, which is once for
@@ -142,14 +144,12 @@ func (p Program) check() error {
 	return nil
 }
 
-// isProcess tells whether the program may need a sandbox for processes.
-func (p Program) isProcess() bool {
-	for _, turn := range p.turns {
-		if turn.isProcess() {
-			return true
-		}
-	}
-	return p.path != ""
+// isProcess tells whether the program needs a sandbox for processes.
+func (p Program) isProcess() bool { return p.path != "" }
+
+// any tells whether the program, or one of its turns, is something.
+func (p Program) any(is func(Program) bool) bool {
+	return is(p) || slices.ContainsFunc(p.turns, func(turn Program) bool { return turn.any(is) })
 }
 
 // conns are the open connections of a goroutine.

@@ -59,7 +59,7 @@ func newBox(cfg *Config, tell func()) (*box, error) {
 		b.calls.tell = tell
 		b.listener = &tapped{Listener: b.listener, calls: &b.calls}
 	}
-	if !cfg.hasProcesses() {
+	if !cfg.has(Program.isProcess) {
 		return b, nil
 	}
 	open, spec := b.openProcesses, sandbox.Spec{ID: "test", Task: cfg.Code}
@@ -100,8 +100,11 @@ func (b *box) closeProcesses() error {
 // processes they are this machine's.
 func (b *box) Paths() sandbox.Paths {
 	p := sandbox.Paths{Task: "/var/task", Opt: "/opt", Tmp: "/tmp"}
-	if b.processes != nil {
+	switch {
+	case b.processes != nil:
 		p.Task, p.Tmp = b.processes.Paths().Task, b.processes.Paths().Tmp
+	case b.cfg.has(func(p Program) bool { return p.attached }):
+		p.Task = b.cfg.Code
 	}
 	return p
 }

@@ -53,11 +53,34 @@ func (e *Environment) Clear() error { return e.engine.Clear() }
 // init again. It ends the test if the environment's phase does not allow it.
 func (e *Environment) Reset(reason Reason) ResetResult {
 	e.t.Helper()
-	r, err := e.engine.Reset(execenv.ResetRequest{Reason: string(reason)})
+	var r ResetResult
+	var err error
+	e.during("the reset", func() {
+		r, err = e.engine.Reset(execenv.ResetRequest{Reason: string(reason), Deadline: e.shutdownDeadline()})
+	})
 	if err != nil {
 		e.t.Fatalf("lambdatest: reset: %v", err)
 	}
 	return r
+}
+
+// shutdownDeadline is when processes are killed that are asked to end now.
+func (e *Environment) shutdownDeadline() time.Time {
+	if e.cfg.ShutdownTimeout == 0 {
+		return time.Time{} // AWS's
+	}
+	return e.cfg.engineClock().Now().Add(e.cfg.ShutdownTimeout)
+}
+
+// during waits for something that the engine does.
+func (e *Environment) during(what string, do func()) {
+	e.t.Helper()
+	done := make(chan struct{})
+	e.wg.Go(func() {
+		defer close(done)
+		do()
+	})
+	e.await(what, done)
 }
 
 // Restore resumes an environment with Config.SnapStart after its init: it lets
@@ -68,11 +91,15 @@ func (e *Environment) Reset(reason Reason) ResetResult {
 func (e *Environment) Restore(hookTimeout time.Duration) (took time.Duration, err error) {
 	e.t.Helper()
 	e.Init()
-	r, err := e.engine.Restore(execenv.RestoreRequest{
-		Credentials: execenv.Credentials{AccessKeyID: "test", SecretAccessKey: "test", SessionToken: "test"},
-		HookTimeout: hookTimeout,
+	e.during("the restore", func() {
+		var r execenv.RestoreResult
+		r, err = e.engine.Restore(execenv.RestoreRequest{
+			Credentials: execenv.Credentials{AccessKeyID: "test", SecretAccessKey: "test", SessionToken: "test"},
+			HookTimeout: hookTimeout,
+		})
+		took = r.Duration
 	})
-	return r.Duration, err
+	return took, err
 }
 
 // Shutdown ends the environment as Lambda does: SIGTERM for the runtime and
@@ -81,7 +108,9 @@ func (e *Environment) Restore(hookTimeout time.Duration) (took time.Duration, er
 // also ask for its next event to say that it has ended.
 func (e *Environment) Shutdown() ShutdownResult {
 	e.t.Helper()
-	r, err := e.engine.Shutdown(time.Time{})
+	var r ShutdownResult
+	var err error
+	e.during("the shutdown", func() { r, err = e.engine.Shutdown(e.shutdownDeadline()) })
 	if err != nil {
 		e.t.Fatalf("lambdatest: shutdown: %v", err)
 	}

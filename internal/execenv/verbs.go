@@ -13,6 +13,8 @@ type InitResult struct {
 	// Err is nil, or why it failed: a *FailureError. The first invocation runs
 	// the init again.
 	Err error
+	// Payload is what the runtime itself has told of the failure, if it did.
+	Payload []byte
 	// Extensions are the names of those that have registered, RuntimeRelease
 	// names the runtime's client of the Runtime API, and Subscriptions counts
 	// what extensions asked of the Telemetry and Logs APIs.
@@ -26,7 +28,7 @@ func (l *life) initResult(took time.Duration) InitResult {
 	s := l.summary()
 	r := InitResult{Duration: took, Extensions: s.extensions, RuntimeRelease: s.release, Subscriptions: s.subscriptions}
 	if f := l.failure; f.errType != "" {
-		r.Err = f.err()
+		r.Err, r.Payload = f.err(), f.body
 	}
 	return r
 }
