@@ -54,11 +54,9 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(
-		newServe(stdout, stderr), newDoctor(stdout),
-		newNew(stdout), newRun(os.Stdin, stdout, stderr), newDev(stdout, stderr), newPackage(stdout, stderr),
-		newIAM(stdout), newDeploy(stdout, stderr), newInvoke(os.Stdin, stdout, stderr), newLogs(stdout), newList(stdout), newRemove(stdout), newStatus(stdout), newConform(stdout), newMan(func() *cobra.Command { return root }, stdout),
-	)
+	for _, c := range meant(commands(root, os.Stdin, stdout, stderr), args) {
+		root.AddCommand(c.make())
+	}
 	err := root.Execute()
 	switch err.(type) {
 	case nil:
@@ -76,6 +74,51 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "lamb: %v\n", err)
 	return 1
+}
+
+// command is a subcommand that may be made.
+type command struct {
+	name string
+	make func() *cobra.Command
+}
+
+// commands are all subcommands of root.
+func commands(root *cobra.Command, stdin io.Reader, stdout, stderr io.Writer) []command {
+	return []command{
+		{"serve", func() *cobra.Command { return newServe(stdout, stderr) }},
+		{"doctor", func() *cobra.Command { return newDoctor(stdout) }},
+		{"new", func() *cobra.Command { return newNew(stdout) }},
+		{"run", func() *cobra.Command { return newRun(stdin, stdout, stderr) }},
+		{"dev", func() *cobra.Command { return newDev(stdout, stderr) }},
+		{"package", func() *cobra.Command { return newPackage(stdout, stderr) }},
+		{"iam", func() *cobra.Command { return newIAM(stdout) }},
+		{"deploy", func() *cobra.Command { return newDeploy(stdout, stderr) }},
+		{"invoke", func() *cobra.Command { return newInvoke(stdin, stdout, stderr) }},
+		{"logs", func() *cobra.Command { return newLogs(stdout) }},
+		{"ls", func() *cobra.Command { return newList(stdout) }},
+		{"rm", func() *cobra.Command { return newRemove(stdout) }},
+		{"status", func() *cobra.Command { return newStatus(stdout) }},
+		{"conform", func() *cobra.Command { return newConform(stdout) }},
+		{manCommand, func() *cobra.Command { return newMan(func() *cobra.Command { return root }, stdout) }},
+	}
+}
+
+// meant are those that a command line needs: the one that it names, none to
+// tell the version, all for anything else, such as help and manual pages. To make
+// them all, with their flags, would take a tenth of the shortest command's time.
+func meant(all []command, args []string) []command {
+	if len(args) == 0 {
+		return all
+	}
+	if args[0] == "--version" {
+		return nil
+	}
+	for _, c := range all {
+		if c.name == args[0] && c.name != manCommand {
+			return []command{c}
+		}
+	}
+	return all
 }
 
 // interruptible begins to notice signals, for a command that runs: its context

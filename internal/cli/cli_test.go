@@ -2,11 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lambhq/lamb/internal/sandbox/process"
@@ -142,5 +144,23 @@ func TestFromEnvironment(t *testing.T) {
 	}
 	if dir != "/d" || listen != "flag" {
 		t.Errorf("data-dir %q, listen %q: a flag wins over its variable", dir, listen)
+	}
+}
+
+// TestMeant: a command line makes the commands that it needs.
+func TestMeant(t *testing.T) {
+	all := commands(&cobra.Command{}, nil, io.Discard, io.Discard)
+	for _, c := range all {
+		if name := c.make().Name(); name != c.name {
+			t.Errorf("%s makes %s", c.name, name)
+		}
+	}
+	for args, want := range map[string]int{
+		"": len(all), "--version": 0, "run": 1, "run . --quiet": 1, "--help": len(all), "man": len(all), "completion bash": len(all),
+		"help run": len(all), "-h run": len(all), "unknown": len(all),
+	} {
+		if got := len(meant(all, strings.Fields(args))); got != want {
+			t.Errorf("lamb %s makes %d commands, want %d", args, got, want)
+		}
 	}
 }

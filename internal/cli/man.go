@@ -12,9 +12,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
+const manCommand = "man"
+
 func newMan(root func() *cobra.Command, stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
-		Use:   "man [FOLDER]",
+		Use:   manCommand + " [FOLDER]",
 		Short: "Write the manual pages",
 		Long:  "Write a manual page for each command into a folder, or lamb's own to standard\noutput: lamb man | man -l -",
 		Args:  cobra.MaximumNArgs(1),

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/lambhq/lamb/internal/pattern"
 )
 
 // maxIDLen keeps the paths that functions see short.
@@ -83,13 +84,13 @@ const (
 
 // mountPlace is AWS's pattern for the place of a file system; it has 160
 // characters at most. Dots alone would lead elsewhere.
-var mountPlace = regexp.MustCompile(`^/mnt/[a-zA-Z0-9_.-]+$`)
+var mountPlace = pattern.Lazy(`^/mnt/[a-zA-Z0-9_.-]+$`)
 
 // Check tells what is wrong with a mount; its folder must exist.
 func (m Mount) Check() error {
 	const maxPlace = 160
 	name := strings.TrimPrefix(m.To, "/mnt/")
-	if len(m.To) > maxPlace || !mountPlace.MatchString(m.To) || name == "." || name == ".." {
+	if len(m.To) > maxPlace || !mountPlace().MatchString(m.To) || name == "." || name == ".." {
 		return fmt.Errorf("mount at %q: the place has to be /mnt/NAME, with letters, digits and any of -_. in it", m.To)
 	}
 	return checkFolder(m.From)
