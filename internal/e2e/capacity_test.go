@@ -9,6 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
+// capacity has a function's environments serve so many invocations at once.
+func capacity(atOnce int32) *types.CapacityProviderConfig {
+	return &types.CapacityProviderConfig{LambdaManagedInstancesCapacityProviderConfig: &types.LambdaManagedInstancesCapacityProviderConfig{
+		CapacityProviderArn:                   aws.String("arn:aws:lambda:us-east-1:000000000000:capacity-provider:here"),
+		PerExecutionEnvironmentMaxConcurrency: &atOnce,
+	}}
+}
+
 // TestSeveralAtOnce: one environment serves several invocations at once where
 // the function asks for it.
 func TestSeveralAtOnce(t *testing.T) {
@@ -18,11 +26,8 @@ func TestSeveralAtOnce(t *testing.T) {
 	created, err := c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 		FunctionName: &name, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("together"), Role: aws.String(role),
 		Code: &types.FunctionCode{ZipFile: ownFunction.zip(t)}, Timeout: aws.Int32(60), MemorySize: aws.Int32(2048),
-		LoggingConfig: &types.LoggingConfig{LogFormat: types.LogFormatJson},
-		CapacityProviderConfig: &types.CapacityProviderConfig{LambdaManagedInstancesCapacityProviderConfig: &types.LambdaManagedInstancesCapacityProviderConfig{
-			CapacityProviderArn:                   aws.String("arn:aws:lambda:us-east-1:000000000000:capacity-provider:here"),
-			PerExecutionEnvironmentMaxConcurrency: aws.Int32(8),
-		}},
+		LoggingConfig:          &types.LoggingConfig{LogFormat: types.LogFormatJson},
+		CapacityProviderConfig: capacity(8),
 	})
 	if err != nil {
 		t.Fatal(err)

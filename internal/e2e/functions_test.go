@@ -59,6 +59,7 @@ type fn struct {
 	env                    map[string]string
 	layers                 []string // ARNs
 	logging                *types.LoggingConfig
+	with                   func(*lambda.CreateFunctionInput) // what else it has; nil for nothing
 }
 
 // create makes a function and waits until it is active.
@@ -81,6 +82,9 @@ func (l *lamb) create(t testing.TB, f fn) {
 	}
 	if f.env != nil {
 		in.Environment = &types.Environment{Variables: f.env}
+	}
+	if f.with != nil {
+		f.with(in)
 	}
 	if _, err := c.CreateFunction(t.Context(), in); err != nil {
 		t.Fatalf("create %s: %v", f.name, err)

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/lambhq/lamb/internal/e2e/testdata/scripted/steps"
 )
@@ -22,6 +24,7 @@ type scene struct {
 	// folder that cannot be started.
 	extensions, broken []string
 	timeout            int32 // seconds; 30 if zero
+	kind               kind
 	// calls are what the invocations give, one after the other.
 	calls []outcome
 	// stays leaves the function where it is in the end; otherwise it is deleted,
@@ -31,6 +34,19 @@ type scene struct {
 	// them. Never are texts that must not be in it.
 	says, never []string
 }
+
+// kind is the kind of a scene's environments.
+type kind int
+
+const (
+	onDemand kind = iota
+	// managed ones serve two invocations at once, in a function with a capacity
+	// provider.
+	managed
+	// resumed ones are a published version's with SnapStart; its interpreter
+	// becomes the player when it loads the function.
+	resumed
+)
 
 // outcome is what an invocation gives: a payload, or the platform's error.
 type outcome struct {
@@ -84,14 +100,7 @@ func (st *scenes) layer(t *testing.T, s scene) string {
 	if arn, ok := st.layers[key]; ok {
 		return arn
 	}
-	program, err := os.ReadFile(scripted.build(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := []file{
-		{"scripted", 0o755, string(program)}, {"scripts.json", 0o644, string(st.plays)},
-		{"bootstrap", 0o777 | os.ModeSymlink, "scripted"},
-	}
+	files := st.players(t)
 	for _, name := range s.extensions {
 		files = append(files, file{"extensions/" + name, 0o777 | os.ModeSymlink, "../scripted"})
 	}
@@ -102,18 +111,74 @@ func (st *scenes) layer(t *testing.T, s scene) string {
 	return st.layers[key]
 }
 
+// players are the program, its scripts, and the runtime.
+func (st *scenes) players(t *testing.T) []file {
+	t.Helper()
+	program, err := os.ReadFile(scripted.build(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []file{
+		{"scripted", 0o755, string(program)}, {"scripts.json", 0o644, string(st.plays)},
+		{"bootstrap", 0o777 | os.ModeSymlink, "scripted"},
+	}
+}
+
+// becomesPlayer is a Python function that is the player when it is loaded.
+const becomesPlayer = `
+import os
+os.execv(os.path.join(os.path.dirname(os.path.realpath(__file__)), "bootstrap"), ["bootstrap"])
+`
+
+// function makes a scene's function, and returns the name of its log and what
+// tells an invocation which version is meant.
+func (st *scenes) function(t *testing.T, name string, s scene) (logName string, version func(*lambda.InvokeInput)) {
+	t.Helper()
+	f := fn{name: name, handler: "h", code: zipOf(t, file{"empty", 0o644, ""}), timeout: s.timeout}
+	if len(s.extensions)+len(s.broken) > 0 || s.kind != resumed {
+		f.layers = []string{st.layer(t, s)}
+	}
+	switch s.kind {
+	case managed:
+		f.memory = 2048
+		f.logging = &types.LoggingConfig{LogFormat: types.LogFormatJson}
+		f.with = func(in *lambda.CreateFunctionInput) { in.CapacityProviderConfig = capacity(2) }
+	case resumed:
+		f.runtime, f.handler, f.code = "python3.12", "app.handler", zipOf(t, append(st.players(t), file{"app.py", 0o644, becomesPlayer})...)
+		f.with = func(in *lambda.CreateFunctionInput) {
+			in.SnapStart = &types.SnapStart{ApplyOn: types.SnapStartApplyOnPublishedVersions}
+		}
+	}
+	st.l.create(t, f)
+	if s.kind != resumed {
+		return name, func(*lambda.InvokeInput) {}
+	}
+	c := st.l.client()
+	published, err := c.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := lambda.NewFunctionActiveV2Waiter(c, func(o *lambda.FunctionActiveV2WaiterOptions) {
+		o.MinDelay, o.MaxDelay = 10*time.Millisecond, 100*time.Millisecond
+	})
+	if err := w.Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: &name, Qualifier: published.Version}, patience); err != nil {
+		t.Fatal(err)
+	}
+	return name + ":" + *published.Version, func(in *lambda.InvokeInput) { in.Qualifier = published.Version }
+}
+
 // run plays one scene.
 func (st *scenes) run(t *testing.T, name string, s scene) {
 	l := st.l
+	logName, version := st.function(t, name, s)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("its log:\n%s", strings.Join(l.logOf(name), "\n"))
+			t.Logf("its log:\n%s", strings.Join(l.logOf(logName), "\n"))
 		}
 	})
-	l.create(t, fn{name: name, handler: "h", code: zipOf(t, file{"empty", 0o644, ""}), timeout: s.timeout, layers: []string{st.layer(t, s)}})
 	for i, want := range s.calls {
 		if want.after != "" {
-			if err := l.says(name, want.after); err != nil {
+			if err := l.says(logName, want.after); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -123,7 +188,7 @@ func (st *scenes) run(t *testing.T, name string, s scene) {
 		if want.early {
 			log = func(*lambda.InvokeInput) {}
 		}
-		if err := want.is(l.invoke(t, name, fmt.Sprintf(`{"call":%d}`, i), log)); err != nil {
+		if err := want.is(l.invoke(t, name, fmt.Sprintf(`{"call":%d}`, i), log, version)); err != nil {
 			t.Errorf("invocation %d: %v", i, err)
 		}
 	}
@@ -132,10 +197,10 @@ func (st *scenes) run(t *testing.T, name string, s scene) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.says(name, s.says...); err != nil {
+	if err := l.says(logName, s.says...); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range l.logOf(name) {
+	for _, line := range l.logOf(logName) {
 		for _, text := range append(s.never, ": WRONG") {
 			if strings.Contains(line, text) {
 				t.Errorf("the log has %q", line)

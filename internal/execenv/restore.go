@@ -252,9 +252,7 @@ func (e *Environment) tellRestoreStart(at time.Time) {
 // tellRestoreEnd tells of a restore that is over, and of the init before it,
 // which AWS reports together with it.
 func (e *Environment) tellRestoreEnd(l *life, f failure, took time.Duration) {
-	if f.errType != "" {
-		e.book.flush(e.cfg.Sandbox) // its last words come before
-	}
+	e.book.flush(e.cfg.Sandbox) // what the hooks have said comes before
 	at := e.cfg.Clock.Now()
 	e.tell.RestoreRuntimeDone(at, telemetry.RestoreRuntimeDone{Status: f.status(), ErrorType: f.errType})
 	e.tell.RestoreReport(at, telemetry.RestoreReport{Status: f.status(), ErrorType: f.errType, Duration: took})

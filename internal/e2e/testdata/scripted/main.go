@@ -81,6 +81,8 @@ func (p *player) play(script []steps.Step) {
 			for range max(1, s.Code) {
 				p.say("%s", p.fill(s.Text))
 			}
+		case steps.Await:
+			p.await(s.Text)
 		case steps.Tally:
 			p.tally(s.Code)
 		case steps.Exit:

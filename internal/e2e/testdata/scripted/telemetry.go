@@ -98,6 +98,15 @@ func (p *player) dump(n int) {
 	}
 }
 
+// await waits for telemetry.
+func (p *player) await(text string) {
+	for has := false; !has; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		has = slices.ContainsFunc(p.seen, func(e json.RawMessage) bool { return strings.Contains(string(e), text) })
+		p.mu.Unlock()
+	}
+}
+
 // tally tells when n events have come or are said to be dropped, of which some
 // have to be.
 func (p *player) tally(n int) {

@@ -43,6 +43,7 @@ const (
 	Attend Verb = "attend" // asks for events as {id} until SHUTDOWN, telling them
 	Listen Verb = "listen" // is a server for telemetry on {port}; Text says how it behaves
 	Dump   Verb = "dump"   // tells the telemetry that has come, when it is at least Code events
+	Await  Verb = "await"  // waits until telemetry has come with Text in it
 	Tally  Verb = "tally"  // waits until Code events of telemetry have come or are told to be dropped, and tells of that
 	Print  Verb = "print"  // writes Text, Code times if that is not 0
 	Exit   Verb = "exit"   // ends with Code
