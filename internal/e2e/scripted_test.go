@@ -153,7 +153,14 @@ func (st *scenes) function(t *testing.T, name string, s scene) (logName string, 
 	if s.kind != resumed {
 		return name, func(*lambda.InvokeInput) {}
 	}
-	c := st.l.client()
+	published := publishResumed(t, st.l.client(), name)
+	return name + ":" + published, func(in *lambda.InvokeInput) { in.Qualifier = &published }
+}
+
+// publishResumed publishes a version of a function with SnapStart, waits until
+// its init has been run, and returns its number.
+func publishResumed(t *testing.T, c *lambda.Client, name string) string {
+	t.Helper()
 	published, err := c.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: &name})
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +171,7 @@ func (st *scenes) function(t *testing.T, name string, s scene) (logName string, 
 	if err := w.Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: &name, Qualifier: published.Version}, patience); err != nil {
 		t.Fatal(err)
 	}
-	return name + ":" + *published.Version, func(in *lambda.InvokeInput) { in.Qualifier = published.Version }
+	return *published.Version
 }
 
 // run plays one scene.
