@@ -35,11 +35,11 @@ type scene struct {
 	says, never []string
 }
 
-// kind is the kind of a scene's environments.
+// kind is the kind of a scene's environments: on demand, if nothing else is said.
 type kind int
 
 const (
-	onDemand kind = iota
+	_ kind = iota
 	// managed ones serve two invocations at once, in a function with a capacity
 	// provider.
 	managed
