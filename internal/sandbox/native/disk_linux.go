@@ -16,22 +16,22 @@ import (
 )
 
 // disks makes the sandboxes' /tmp where its size can be limited: file systems
-// of their own, each in a file without a name. What a sandbox writes lies on
-// the disk of the provider's folder, as it would without.
+// of their own, in files without a name (shelf_linux.go). What a sandbox writes
+// lies on the disk of the provider's folder, as it would without.
 //
 // Lamb mounts a disk nowhere and has process 1 put the mount into the sandbox's
 // namespace, with which it ends; then the kernel gives the loop device back,
-// and with it the file. Nothing is left to clean up, not even by a lamb that was
-// killed.
+// and lamb its part of the file. Nothing is left to clean up, not even by a lamb
+// that was killed: the file ends with the last device.
 type disks struct {
-	dir     string   // where the files are
+	shelves shelves  // where they are
 	mkfs    string   // the program that formats
 	control *os.File // /dev/loop-control
 
 	// spares are disks of spareMB, made ahead: a start that finds no shell need
 	// not wait for one. wake has an element when some are missing.
 	spareMB int
-	spares  chan *os.File
+	spares  chan disk
 	wake    chan struct{}
 	stop    chan struct{} // closed by close
 	filling sync.WaitGroup
@@ -42,6 +42,27 @@ type disks struct {
 
 	mu      sync.Mutex          // guards what follows; held while a size is formatted
 	formats map[int]*diskFormat // by MB
+}
+
+// disk is a file system for one sandbox. It lasts as long as the mount's file is
+// open or the mount is in a namespace.
+type disk struct {
+	mount *os.File // nowhere yet; nil once it is closed
+	slot  slot
+}
+
+// close gives back what is left of a disk that nothing uses any more, or will.
+func (d *disk) close() {
+	d.unmount()
+	d.slot.give()
+}
+
+// unmount lets go of the mount; who has put it somewhere keeps it.
+func (d *disk) unmount() {
+	if d.mount != nil {
+		d.mount.Close()
+		d.mount = nil
+	}
 }
 
 // maxSpares is how many disks are kept ahead.
@@ -81,8 +102,8 @@ func openDisks(dir string, spareMB int) (*disks, error) {
 		return nil, err
 	}
 	return &disks{
-		dir: dir, mkfs: mkfs, control: control, formats: map[int]*diskFormat{},
-		spareMB: spareMB, spares: make(chan *os.File, maxSpares),
+		shelves: shelves{dir: dir}, mkfs: mkfs, control: control, formats: map[int]*diskFormat{},
+		spareMB: spareMB, spares: make(chan disk, maxSpares),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}, nil
 }
@@ -116,11 +137,11 @@ func (d *disks) refill() error {
 			return nil
 		default:
 		}
-		mount, err := d.makeNew(d.spareMB)
+		made, err := d.makeNew(d.spareMB)
 		if err != nil {
 			return err // the next one that is taken asks again
 		}
-		d.spares <- mount
+		d.spares <- made
 	}
 	return nil
 }
@@ -148,46 +169,51 @@ func findMkfs() (string, error) {
 func (d *disks) close() error {
 	close(d.stop)
 	d.filling.Wait()
-	errs := []error{d.control.Close()}
 	for {
 		select {
-		case mount := <-d.spares:
-			errs = append(errs, mount.Close())
+		case spare := <-d.spares:
+			spare.close()
 			continue
 		default:
 		}
-		return errors.Join(errs...)
+		d.shelves.close()
+		return d.control.Close()
 	}
 }
 
 // make returns an empty file system with room for that many MB, mounted nowhere.
-// It lasts as long as the file is open or the mount is in a namespace.
-func (d *disks) make(mb int) (mount *os.File, err error) {
+func (d *disks) make(mb int) (disk, error) {
 	if mb == d.spareMB {
 		select {
-		case mount = <-d.spares:
+		case spare := <-d.spares:
 			d.poke()
-			return mount, nil
+			return spare, nil
 		default:
 		}
 	}
 	return d.makeNew(mb)
 }
 
-func (d *disks) makeNew(mb int) (*os.File, error) {
+func (d *disks) makeNew(mb int) (disk, error) {
 	format, err := d.format(mb)
 	if err != nil {
-		return nil, err
+		return disk{}, err
 	}
-	f, err := d.file()
+	place, err := d.shelves.take(format.size)
 	if err != nil {
-		return nil, err
+		return disk{}, err
 	}
-	defer f.Close()
-	if err := f.Truncate(format.size); err != nil {
-		return nil, err
+	mount, err := d.mount(format, place)
+	if err != nil {
+		place.give()
+		return disk{}, err
 	}
-	device, err := d.attach(f)
+	return disk{mount, place}, nil
+}
+
+// mount formats a place and mounts it.
+func (d *disks) mount(format *diskFormat, place slot) (*os.File, error) {
+	device, err := d.attach(place)
 	if err != nil {
 		return nil, err
 	}
@@ -198,26 +224,16 @@ func (d *disks) makeNew(mb int) (*os.File, error) {
 	return mountDisk(device.Name())
 }
 
-// file makes an empty file without a name.
-func (d *disks) file() (*os.File, error) {
-	f, err := os.CreateTemp(d.dir, "disk-")
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
 // attachTries bounds how often somebody else may be given the same device.
 const attachTries = 100
 
-// attach makes a file a block device.
-func (d *disks) attach(f *os.File) (*os.File, error) {
+// attach makes a place a block device.
+func (d *disks) attach(place slot) (*os.File, error) {
 	cfg := unix.LoopConfig{
-		Fd: uint32(f.Fd()), Size: diskBlock,
-		Info: unix.LoopInfo64{Flags: unix.LO_FLAGS_AUTOCLEAR},
+		Fd: uint32(place.shelf.file.Fd()), Size: diskBlock,
+		Info: unix.LoopInfo64{
+			Flags: unix.LO_FLAGS_AUTOCLEAR, Offset: uint64(place.offset), Sizelimit: uint64(place.size),
+		},
 	}
 	d.attaching.Lock()
 	defer d.attaching.Unlock()
@@ -249,7 +265,7 @@ func (d *disks) format(mb int) (*diskFormat, error) {
 	if format := d.formats[mb]; format != nil {
 		return format, nil
 	}
-	f, err := os.CreateTemp(d.dir, "format-")
+	f, err := os.CreateTemp(d.shelves.dir, "format-")
 	if err != nil {
 		return nil, err
 	}

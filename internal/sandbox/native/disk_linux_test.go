@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -67,24 +68,26 @@ func TestTmpSurvivesReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sb.Close()
-	sh := func(script string) string {
-		t.Helper()
-		out := &text{}
-		proc, err := sb.Start(ctx, sandbox.Process{Path: "/bin/sh", Args: []string{"-c", script}, Env: lambdaEnv, Stdout: out, Stderr: out})
-		if err != nil {
-			t.Fatal(err)
-		}
-		<-proc.Done()
-		sb.Flush()
-		return out.String()
-	}
-	sh("echo kept > /tmp/x")
+	shell(t, sb, "echo kept > /tmp/x")
 	if err := sb.Kill(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if out := sh("cat /tmp/x"); out != "kept\n" {
+	if out := shell(t, sb, "cat /tmp/x"); out != "kept\n" {
 		t.Errorf("%q", out)
 	}
+}
+
+// shell runs a script in a sandbox and returns what it says.
+func shell(t *testing.T, sb sandbox.Sandbox, script string) string {
+	t.Helper()
+	out := &text{}
+	proc, err := sb.Start(t.Context(), sandbox.Process{Path: "/bin/sh", Args: []string{"-c", script}, Env: lambdaEnv, Stdout: out, Stderr: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-proc.Done()
+	sb.Flush()
+	return out.String()
 }
 
 // TestDisksAreGivenBack: the device of a closed sandbox is free, and its file
@@ -122,6 +125,61 @@ func TestDisksAreGivenBack(t *testing.T) {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
+}
+
+// TestDisksShareFiles: what a closed sandbox had written to /tmp is given back
+// while another, whose disk lies in the same file, goes on with its own.
+func TestDisksShareFiles(t *testing.T) {
+	p := newLimited(t, native.Config{})
+	sh := func(id string) (sandbox.Sandbox, func(string) string) {
+		sb, err := p.Create(t.Context(), sandbox.Spec{ID: id, Task: t.TempDir(), TmpMB: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { sb.Close() })
+		return sb, func(script string) string { return shell(t, sb, script) }
+	}
+	gone, first := sh("gone")
+	_, second := sh("stays")
+	const sum = "dd if=/dev/urandom of=/tmp/all bs=1M count=12 2>/dev/null; sync /tmp/all; md5sum < /tmp/all"
+	first(sum)
+	want := second(sum)
+	if n := held(t); len(n) != 1 || n[0] < 24<<20 {
+		t.Skipf("disks do not share files here: %d", n)
+	}
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := held(t); len(n) != 1 || n[0] > 16<<20 {
+		t.Errorf("bytes held: %d", n)
+	}
+	third, again := sh("new")
+	if got := again("cat /tmp/all 2>&1; head -c 100 /dev/zero > /tmp/all; md5sum < /tmp/all"); !strings.Contains(got, "No such file") {
+		t.Errorf("a new one has %q", got)
+	}
+	if err := third.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := second("md5sum < /tmp/all"); !strings.HasSuffix(got, want) {
+		t.Errorf("the other's file was %q and is %q", want, got)
+	}
+}
+
+// held is what the files for disks take, in bytes, of which this process has
+// any open.
+func held(t *testing.T) (bytes []int64) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		var st syscall.Stat_t
+		if name, err := os.Readlink(link); err == nil && strings.Contains(name, "/shells/disk-") && syscall.Stat(link, &st) == nil {
+			bytes = append(bytes, st.Blocks*512)
+		}
+	}
+	return bytes
 }
 
 // backed counts the loop devices whose files are, or were, below dir.

@@ -31,6 +31,7 @@ type shell struct {
 	provider *Provider
 	name     string
 	dir      string // its /tmp, on the host; empty when it has a disk
+	disk     *disk  // nil: none
 	stores   []string
 	user     int // index in the provider's range of users
 	group    *group
@@ -64,7 +65,9 @@ func (p *Provider) newShell(stores []string, tmpMB int, mounts ...sandbox.Mount)
 	go func() { tmp <- sh.makeTmp(tmpMB) }()
 	err = sh.prepare()
 	made := <-tmp
-	defer made.close()
+	if sh.disk = made.disk; sh.disk != nil {
+		defer sh.disk.unmount() // the shell has it
+	}
 	if err = errors.Join(err, made.err); err != nil {
 		return nil, err
 	}
@@ -92,32 +95,28 @@ func (sh *shell) prepare() (err error) {
 	return sh.spawn()
 }
 
-// madeTmp is what becomes a shell's /tmp: a mount or a folder.
+// madeTmp is what becomes a shell's /tmp: a disk or a folder.
 type madeTmp struct {
-	mount  *os.File
+	disk   *disk
 	folder string
 	err    error
 }
 
 // files are what the shell gets of it.
 func (m madeTmp) files() []*os.File {
-	if m.mount == nil {
+	if m.disk == nil {
 		return nil
 	}
-	return []*os.File{m.mount}
-}
-
-// close lets go of the mount; the shell has it.
-func (m madeTmp) close() {
-	if m.mount != nil {
-		m.mount.Close()
-	}
+	return []*os.File{m.disk.mount}
 }
 
 func (sh *shell) makeTmp(mb int) (m madeTmp) {
 	disks := sh.provider.disks
 	if disks != nil && mb > 0 {
-		m.mount, m.err = disks.make(mb)
+		var made disk
+		if made, m.err = disks.make(mb); m.err == nil {
+			m.disk = &made
+		}
 	} else {
 		m.folder, m.err = sh.makeFolder()
 	}
@@ -288,6 +287,9 @@ func (sh *shell) remove() error {
 	}
 	if sh.group != nil {
 		errs = append(errs, sh.group.remove())
+	}
+	if sh.disk != nil {
+		sh.disk.close()
 	}
 	if sh.dir != "" {
 		errs = append(errs, hostfs.RemoveTree(sh.dir))
