@@ -67,6 +67,16 @@ func ExampleStartWithOptions() {
 	lambda.StartWithOptions(func() (string, error) { return "<b>", nil }, lambda.WithSetEscapeHTML(true))
 }
 
+// The names that functions of aws-lambda-go may still have. (Start does not
+// return, so that this example is not run.)
+func ExampleStartHandlerWithContext() {
+	handler := lambda.BytesFunc(func(_ context.Context, event []byte) ([]byte, error) { return event, nil })
+	base := context.WithValue(context.Background(), exampleKey{}, "a connection pool")
+	lambda.StartHandlerWithContext(base, handler) // = Start(handler, WithContext(base))
+	lambda.StartWithContext(base, handler)        // likewise
+	lambda.StartHandler(handler)                  // = Start(handler)
+}
+
 // What is written leaves at once; with the prelude first, it answers a function
 // URL whose InvokeMode is RESPONSE_STREAM.
 func ExampleResponseStream() {
@@ -195,6 +205,19 @@ func ExampleWithInit() {
 	// Output: "orders"
 }
 
+// Options and hooks are values: a team's own go where each of its functions
+// starts.
+func ExampleOption() {
+	var table string
+	connect := lambda.Hook(func(context.Context) error { table = "orders"; return nil })
+	ours := []lambda.Option{lambda.WithInit(connect), lambda.WithSetIndent("", " ")}
+	example(func() ([]string, error) { return []string{table}, nil }, ours...)
+	// Output:
+	// [
+	//  "orders"
+	// ]
+}
+
 // With SnapStart, connections are closed before the snapshot and made after it.
 func ExampleWithAfterRestore() {
 	connect := func(context.Context) error { return nil }
@@ -214,6 +237,16 @@ func ExampleWithEnableSIGTERM() {
 // An Error decides what callers see.
 func ExampleError() {
 	show(func() error { return lambda.Error{Type: "Orders.SoldOut", Message: "no ink is left"} }, `{}`)
+	// Output: error: Orders.SoldOut: no ink is left
+}
+
+// A stack trace tells where, in the form that Lambda's console shows.
+func ExampleStackFrame() {
+	show(func() error {
+		return &lambda.Error{Type: "Orders.SoldOut", Message: "no ink is left", StackTrace: []*lambda.StackFrame{
+			{Path: "orders/shelf.go", Line: 42, Label: "(*Shelf).Take"},
+		}}
+	}, `{}`)
 	// Output: error: Orders.SoldOut: no ink is left
 }
 

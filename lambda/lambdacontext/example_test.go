@@ -2,6 +2,7 @@ package lambdacontext_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -48,4 +49,34 @@ func ExampleReplaceAttr() {
 func ExampleTraceID() {
 	fmt.Printf("%q\n", lambdacontext.TraceID(context.Background()))
 	// Output: ""
+}
+
+// What a mobile application has sent along, and whose it is.
+func ExampleClientContext() {
+	var cc lambdacontext.ClientContext
+	if err := json.Unmarshal([]byte(`{"client":{"app_title":"shop","app_version_code":"7"},"custom":{"cart":"3"},"env":{"locale":"de"}}`), &cc); err != nil {
+		fmt.Println(err)
+	}
+	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{
+		ClientContext: cc, Identity: lambdacontext.CognitoIdentity{CognitoIdentityID: "us-east-1:1234"},
+	})
+	lc, _ := lambdacontext.FromContext(ctx)
+	app := lambdacontext.ClientApplication{AppTitle: "shop", AppVersionCode: "7"}
+	fmt.Println(lc.ClientContext.Client == app, lc.ClientContext.Custom["cart"], lc.ClientContext.Env["locale"], lc.Identity.CognitoIdentityID)
+	// Output: true 3 de us-east-1:1234
+}
+
+// What a function makes per event at a time, it makes that often.
+func ExampleMaxConcurrency() {
+	workers := make([]struct{}, lambdacontext.MaxConcurrency())
+	fmt.Println(len(workers))
+	// Output: 1
+}
+
+// Options of loggers are values.
+func ExampleLogOption() {
+	ours := []lambdacontext.LogOption{lambdacontext.WithFunctionARN(), lambdacontext.WithTenantID()}
+	logger := lambdacontext.NewLogger(ours...)
+	fmt.Println(logger.Enabled(context.Background(), slog.LevelInfo), logger.Enabled(context.Background(), slog.LevelDebug))
+	// Output: true false
 }

@@ -208,6 +208,25 @@ func ExampleWrap() {
 	// Output: {"statusCode":200,"headers":{"Content-Type":"text/plain; charset=utf-8"},"body":"Hello, Lamb!","isBase64Encoded":false}
 }
 
+// Middleware sees the answer before its caller does.
+func ExampleResponse() {
+	inner := lambdahttp.Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	outer := func(ctx context.Context, event json.RawMessage) (*lambdahttp.Response, error) {
+		answer, err := inner(ctx, event)
+		if err == nil && answer.StatusCode >= 400 {
+			answer = &lambdahttp.Response{StatusCode: answer.StatusCode, Body: "sorry"}
+		}
+		return answer, err
+	}
+	answer, err := outer(context.Background(), []byte(`{"version":"2.0","rawPath":"/","requestContext":{"http":{"method":"GET"}}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(answer.StatusCode, answer.Body)
+	// Output: 418 sorry
+}
+
 // A request's context has the event it was made of.
 func ExampleEventFromContext() {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
