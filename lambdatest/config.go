@@ -34,9 +34,9 @@ type Config struct {
 	// LogGroup is /aws/lambda/NAME and LogStream made up where they are empty.
 	LogGroup, LogStream string
 	// JSONLogs is LoggingConfig's LogFormat JSON; LogLevel is its
-	// ApplicationLogLevel.
-	JSONLogs bool
-	LogLevel string
+	// ApplicationLogLevel, and SystemLogLevel that of the platform's lines.
+	JSONLogs                 bool
+	LogLevel, SystemLogLevel string
 	// MemoryMB is the memory size, which is told to the function and reported. It
 	// limits the processes of the environment if Isolate is set, and nothing
 	// otherwise. Goroutines (Handler, Go) have the test's memory, and what is
@@ -122,7 +122,7 @@ func (c *Config) setDefaults() {
 
 // version is the function as the engine knows it.
 func (c *Config) version() *function.Version {
-	logging := function.Logging{Format: "Text", Group: c.LogGroup, ApplicationLevel: c.LogLevel}
+	logging := function.Logging{Format: "Text", Group: c.LogGroup, ApplicationLevel: c.LogLevel, SystemLevel: c.SystemLogLevel}
 	if c.JSONLogs {
 		logging.Format = "JSON"
 	}

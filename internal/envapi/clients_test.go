@@ -3,11 +3,9 @@ package envapi
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -15,61 +13,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 )
-
-// TestLambdaGo runs functions on the unmodified aws-lambda-go, in a child.
-func TestLambdaGo(t *testing.T) {
-	t.Parallel()
-	f := newFake()
-	_, addr := serve(t, Config{Handler: f})
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	cmd := exec.Command(exe)
-	cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + addr, "HOME=" + t.TempDir(), "GOCOVERDIR=" + t.TempDir()}
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("the function's output:\n%s", out.String())
-		}
-	}()
-
-	large := `"` + strings.Repeat("x", 5<<20) + `"`
-	for i, tt := range []struct{ event, call, body, errorType string }{
-		{`{"a":[1,2]}`, "response", `{"a":[1,2]}`, ""},
-		{large, "response", large, ""},
-		{`"fail"`, "error", `{"errorMessage":"as asked","errorType":"errorString"}`, ""},
-		{`"stream-fail"`, "response", "some", "errorString"},
-		{`"after"`, "response", `"after"`, ""},
-	} {
-		id := fmt.Sprintf("8e0ccb2b-3a0d-4f6f-9c53-00000000000%d", i)
-		w := receive(t, f.waiters)
-		if err := w.Deliver(&Event{RequestID: id, DeadlineMs: 1<<62 - 1, Body: []byte(tt.event)}); err != nil {
-			t.Fatal(err)
-		}
-		got := receive(t, f.posts)
-		if got.abort != nil || got.call != tt.call || got.id != id || strings.TrimSpace(got.body) != tt.body {
-			t.Errorf("%.40s: got %s %s %.80q, %v", tt.event, got.call, got.id, got.body, got.abort)
-		}
-		if got.trailer.ErrorType != tt.errorType {
-			t.Errorf("%.40s: trailer %q, want %q", tt.event, got.trailer.ErrorType, tt.errorType)
-		}
-		if tt.errorType != "" {
-			if b, err := base64.StdEncoding.DecodeString(got.trailer.ErrorBody); err != nil || !strings.Contains(string(b), "mid-stream") {
-				t.Errorf("trailer body %q, %v", b, err)
-			}
-		}
-		if got.header.ContentLength != -1 || !strings.HasPrefix(got.header.UserAgent, "aws-lambda-go/") {
-			t.Errorf("%.40s: header %+v", tt.event, got.header)
-		}
-	}
-}
 
 // TestCurl is a shell runtime: form type, Expect for large bodies, headers
 // scraped from a dump.

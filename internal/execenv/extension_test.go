@@ -211,29 +211,3 @@ func internal(register func(rt *fakeRuntime)) script {
 		return echo(ctx, rt)
 	}
 }
-
-func TestInternalExtension(t *testing.T) {
-	d := newDiary()
-	var wg sync.WaitGroup
-	h := newHarness(t, nil, internal(func(rt *fakeRuntime) {
-		id := rt.register("inside", "INVOKE")
-		wg.Go(func() {
-			for {
-				a := rt.nextEvent(id)
-				if a.status == 0 {
-					return
-				}
-				d.note("%s", a.event(t).RequestID)
-			}
-		})
-	})).init()
-	h.invoke("id-1", "1")
-	h.invoke("id-2", "2")
-	if err := h.Close(); err != nil {
-		t.Fatal(err)
-	}
-	wg.Wait()
-	if want := []string{"id-1", "id-2"}; !slices.Equal(d.notes, want) {
-		t.Errorf("events %q, want %q", d.notes, want)
-	}
-}

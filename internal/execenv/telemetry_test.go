@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/lambhq/lamb/internal/function"
 	"github.com/lambhq/lamb/internal/sandbox"
 )
 
@@ -170,48 +169,5 @@ func TestTelemetryOfFailure(t *testing.T) {
 		if r := s.record(kind); kind != "function" && (r["status"] != "error" || r["errorType"] != "Runtime.ExitError") {
 			t.Errorf("%s %v", kind, r)
 		}
-	}
-}
-
-// TestJSONLog: platform lines in the JSON format, of the level that is set.
-func TestJSONLog(t *testing.T) {
-	for system, want := range map[string][]string{
-		"":      {"platform.initStart", "platform.start", "platform.report"},
-		"DEBUG": {"platform.initStart", "platform.initRuntimeDone", "platform.initReport", "platform.start", "platform.runtimeDone", "platform.report"},
-		"WARN":  nil,
-	} {
-		t.Run(system, func(t *testing.T) {
-			box := newFakeSandbox(t, echo)
-			lines := &logLines{}
-			e := New(Config{ID: "env", Sandbox: box, Logs: lines, Bootstrap: Bootstrap{Path: "/var/task/bootstrap"}, Version: &function.Version{
-				Key: function.Key{Account: "000000000000", Region: "us-east-1", Name: "f"}, Version: function.Latest,
-				Config: function.Config{Runtime: "provided.al2023", TimeoutSecs: 3, MemoryMB: 128, Logging: function.Logging{Format: "JSON", SystemLevel: system}},
-			}})
-			if _, err := e.Init(); err != nil {
-				t.Fatal(err)
-			}
-			inv := NewInvocation(testEvent("id-1", "1"), nil)
-			if err := e.Invoke(inv); err != nil {
-				t.Fatal(err)
-			}
-			<-inv.Finished()
-			if err := e.Close(); err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for line := range strings.Lines(lines.String()) {
-				var ev struct {
-					Time, Type string
-					Record     map[string]any
-				}
-				if err := json.Unmarshal([]byte(line), &ev); err != nil || ev.Time == "" {
-					t.Errorf("%v in %s", err, line)
-				}
-				got = append(got, ev.Type)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("events (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
