@@ -52,7 +52,7 @@ func subscriptionSteps(path, kind, schema string) []steps.Step {
 		all = append(all, put(strings.Replace(good, "{port}/", fmt.Sprintf("{port}/%d", i), 1), 200, `"OK"`))
 	}
 	return append(all,
-		put(strings.Replace(good, "{port}/", "{port}/0", 1), 200, `"OK"`),
+		call("PUT", path+"/", strings.Replace(good, "{port}/", "{port}/0", 1), 200, `"OK"`, idHeader, "{id}"),
 		put(good, 400, apiError(kind, "subscription limit (5) reached")),
 	)
 }

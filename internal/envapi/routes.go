@@ -36,13 +36,19 @@ func routes(cfg *Config) []route {
 	if cfg.Extensions == nil {
 		return all
 	}
+	// AWS's pages have the addresses of subscriptions with a slash at the end, and
+	// its own examples have them without.
+	for _, slash := range []string{"", "/"} {
+		all = append(all,
+			route{"PUT", "/2022-07-01/telemetry" + slash, "", (*conn).subscribeTelemetry},
+			route{"PUT", "/2020-08-15/logs" + slash, "", (*conn).subscribeLogs},
+		)
+	}
 	return append(all,
 		route{"GET", extensionAPI + "/event/next", "", (*conn).extensionNext},
 		route{"POST", extensionAPI + "/register", "", (*conn).register},
 		route{"POST", extensionAPI + "/init/error", "", (*conn).extensionInitError},
 		route{"POST", extensionAPI + "/exit/error", "", (*conn).extensionExitError},
-		route{"PUT", "/2022-07-01/telemetry", "", (*conn).subscribeTelemetry},
-		route{"PUT", "/2020-08-15/logs", "", (*conn).subscribeLogs},
 	)
 }
 
