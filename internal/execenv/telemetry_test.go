@@ -116,7 +116,8 @@ func TestTelemetry(t *testing.T) {
 	box.extensions = map[string]script{"agent": s.subscribes(t)}
 	h := harnessOf(t, nil, box, "agent").init()
 	inv := NewInvocation(testEvent("id-1", `"x"`), nil)
-	inv.Event.TraceID = "Root=1-5-6;Parent=1;Sampled=1"
+	inv.Event.TraceID, inv.Event.Segment, inv.Event.CallerSegment = "Root=1-5-6;Parent=1;Sampled=1", "1", "2"
+	inv.Event.TenantID = "blue"
 	if err := h.Environment.Invoke(inv); err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +134,15 @@ func TestTelemetry(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	if r := s.record("platform.runtimeDone"); r["status"] != "success" || r["requestId"] != "id-1" || r["metrics"].(map[string]any)["producedBytes"] != 3.0 ||
-		len(r["spans"].([]any)) != 3 || r["tracing"].(map[string]any)["value"] != "Root=1-5-6;Parent=1;Sampled=1" {
+		len(r["spans"].([]any)) != 3 {
 		t.Errorf("runtimeDone %v", r)
+	}
+	for _, kind := range []string{"platform.start", "platform.runtimeDone", "platform.report"} {
+		r := s.record(kind)
+		trace := map[string]any{"type": "X-Amzn-Trace-Id", "value": "Root=1-5-6;Parent=2;Sampled=1", "spanId": "1"}
+		if r["tenantId"] != "blue" || !cmp.Equal(r["tracing"], any(trace)) {
+			t.Errorf("%s %v", kind, r)
+		}
 	}
 	if r := s.record("platform.report"); r["metrics"].(map[string]any)["initDurationMs"] == nil || r["spans"].([]any)[0].(map[string]any)["name"] != "extensionOverhead" {
 		t.Errorf("report %v", r)
