@@ -88,6 +88,44 @@ func TestCPUShare(t *testing.T) {
 	}
 }
 
+// TestCPUShareOfRestore: hooks are not bound to the share, and what comes after
+// them is; so it is after an init that had to be run again, with its hooks.
+func TestCPUShareOfRestore(t *testing.T) {
+	for name, fails := range map[string]bool{"resumed": false, "init fails": true} {
+		s := &limitedSandbox{}
+		lives := []script{func(ctx context.Context, rt *fakeRuntime) sandbox.Exit {
+			return restores(func(*fakeRuntime) bool { s.note("hook"); return true })(ctx, rt)
+		}}
+		want := []string{"hook", "limited true"}
+		if fails {
+			lives = append([]script{exits(1)}, lives...)
+			want = []string{"limited false", "hook", "limited true"}
+		}
+		s.fakeSandbox = newFakeSandbox(t, lives...)
+		env := New(Config{
+			ID: "env-1", Sandbox: s, Bootstrap: Bootstrap{Path: "/var/task/bootstrap"}, Initialization: SnapStart, CredentialsToken: "open sesame",
+			Version: &function.Version{Version: "1", Config: function.Config{Runtime: "python3.12", TimeoutSecs: 3, MemoryMB: 128}},
+		})
+		if _, err := env.Init(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := env.Restore(RestoreRequest{Credentials: fresh}); err != nil {
+			t.Fatal(err)
+		}
+		inv := NewInvocation(testEvent("id-1", "1"), nil)
+		if err := env.Invoke(inv); err != nil {
+			t.Fatal(err)
+		}
+		<-inv.Finished()
+		if err := env.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, s.notes); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestCPUShareFails: a share that cannot be set is no reason not to run.
 func TestCPUShareFails(t *testing.T) {
 	env, _ := newLimited(t, errors.New("no such group"))

@@ -145,8 +145,8 @@ func (e *Environment) Init() (InitResult, error) {
 	defer limit.Stop()
 	e.startLife(l)
 	<-l.done
-	if l.failure.errType == "" {
-		e.limitCPU(true) // a new sandbox is not bound
+	if l.failure.errType == "" && e.cfg.Initialization != SnapStart {
+		e.limitCPU(true) // a new sandbox is not bound; Restore does it otherwise
 	}
 
 	took := e.cfg.Clock.Now().Sub(began)

@@ -117,8 +117,8 @@ func (e *Environment) startRuntime(l *life) {
 }
 
 // limitCPU bounds the function to its share of the CPU, or lets an init have
-// what it can get: on AWS, inits are not bound to the share either. It is
-// called around inits only, never by an invocation in a warm environment.
+// what it can get: on AWS, inits and restores are not bound to the share either.
+// It is called around these only, never by an invocation in a warm environment.
 func (e *Environment) limitCPU(limited bool) {
 	if e.cpu == nil {
 		return

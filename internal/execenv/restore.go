@@ -103,6 +103,9 @@ func (e *Environment) Restore(r RestoreRequest) (RestoreResult, error) {
 	f := e.runHooks(l, r.HookTimeout)
 	took := e.cfg.Clock.Now().Sub(began)
 	e.tellRestoreEnd(l, f, took)
+	if f.errType == "" {
+		e.limitCPU(true)
+	}
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
