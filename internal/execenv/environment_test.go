@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,7 +207,8 @@ func TestTimeout(t *testing.T) {
 // invocation, runs into the function's timeout; then all is well.
 func TestInitTimeout(t *testing.T) {
 	c := clocktest.New(start)
-	h := newHarness(t, c, hangs, hangs, echo)
+	h, list := newHarness(t, c, hangs, hangs, echo), &eventList{}
+	h.tell.more = list
 	done := make(chan struct{})
 	go func() { defer close(done); h.init() }()
 	c.WaitTimers(1)
@@ -225,6 +227,15 @@ func TestInitTimeout(t *testing.T) {
 	}
 	if o := h.invoke("id-2", "2").Outcome(); string(o.Payload) != "2" {
 		t.Errorf("after the timeouts: %s", o.Payload)
+	}
+	// As in AWS's samples: the status says it all.
+	for _, want := range []string{
+		"initRuntimeDone on-demand init timeout", "initReport on-demand init timeout",
+		"initRuntimeDone on-demand invoke timeout", "initReport on-demand invoke timeout", "runtimeDone id-1 timeout", "report id-1 timeout",
+	} {
+		if !slices.Contains(list.list(), want) {
+			t.Errorf("no %q in %q", want, list.list())
+		}
 	}
 }
 

@@ -257,8 +257,8 @@ func (e *Environment) tellRestoreStart(at time.Time) {
 func (e *Environment) tellRestoreEnd(l *life, f failure, took time.Duration) {
 	e.book.flush(e.cfg.Sandbox) // what the hooks have said comes before
 	at := e.cfg.Clock.Now()
-	e.tell.RestoreRuntimeDone(at, telemetry.RestoreRuntimeDone{Status: f.status(), ErrorType: f.errType})
-	e.tell.RestoreReport(at, telemetry.RestoreReport{Status: f.status(), ErrorType: f.errType, Duration: took})
+	e.tell.RestoreRuntimeDone(at, telemetry.RestoreRuntimeDone{Status: f.status(), ErrorType: f.reportedType()})
+	e.tell.RestoreReport(at, telemetry.RestoreReport{Status: f.status(), ErrorType: f.reportedType(), Duration: took})
 	e.tellInitReport(at, l, l.initTook)
 	e.hub.CloseSubscriptions()
 }

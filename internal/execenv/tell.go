@@ -31,7 +31,7 @@ func (e *Environment) tellInitRuntimeDone(l *life, f failure) {
 	}
 	l.toldRuntimeDone = true
 	e.tell.InitRuntimeDone(e.cfg.Clock.Now(), telemetry.InitRuntimeDone{
-		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.errType,
+		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.reportedType(),
 	})
 }
 
@@ -71,7 +71,7 @@ func (e *Environment) sayInitEnd(l *life, took time.Duration) {
 func (e *Environment) tellInitReport(at time.Time, l *life, took time.Duration) {
 	f := l.failure
 	e.tell.InitReport(at, telemetry.InitReport{
-		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.errType, Duration: took,
+		InitializationType: e.initType(), Phase: l.phase, Status: f.status(), ErrorType: f.reportedType(), Duration: took,
 	})
 }
 
@@ -183,7 +183,7 @@ func (f failure) status() telemetry.Status {
 	switch {
 	case f.errType == "":
 		return telemetry.StatusSuccess
-	case f.errType == errTypeTimeout:
+	case f.errType == errTypeTimeout || f.errType == errTypeRestoreTimeout:
 		return telemetry.StatusTimeout
 	case strings.HasPrefix(f.errType, "Sandbox."):
 		return telemetry.StatusFailure
