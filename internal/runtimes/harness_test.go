@@ -3,6 +3,7 @@ package runtimes
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,7 +38,22 @@ type post struct {
 	trailer http.Header
 }
 
-func (p post) errorType() string { return p.header.Get("Lambda-Runtime-Function-Error-Type") }
+// errorType is the type of a reported error: of an invocation's it is in the
+// body alone, as AWS's clients send it, and of others in a header.
+func (p post) errorType() string {
+	header := p.header.Get("Lambda-Runtime-Function-Error-Type")
+	if !strings.HasPrefix(p.path, "invocation/") || !strings.HasSuffix(p.path, "/error") {
+		return header
+	}
+	var doc struct{ ErrorType string }
+	if err := json.Unmarshal([]byte(p.body), &doc); err != nil {
+		return err.Error()
+	}
+	if header != "" {
+		return header + " in a header"
+	}
+	return doc.ErrorType
+}
 
 // api is a scripted Runtime API. Event number n, from 1, has request id "id-n".
 type api struct {

@@ -121,7 +121,7 @@ def f(e, c):
 		body:   `{"errorMessage": "bad\nthing", "errorType": "ValueError", "requestId": "id-1", "stackTrace": ["  File \"/var/task/x.py\", line 4, in f\n    return g()\n", "  File \"/var/task/x.py\", line 2, in g\n    raise ValueError('bad\\nthing')\n"]}`,
 		stdout: "[ERROR] ValueError: bad\rthing\rTraceback (most recent call last):\r\u00a0\u00a0File \"/var/task/x.py\", line 4, in f\r\u00a0\u00a0\u00a0\u00a0return g()\r\u00a0\u00a0File \"/var/task/x.py\", line 2, in g\r\u00a0\u00a0\u00a0\u00a0raise ValueError('bad\\nthing')\n"},
 	{name: "error in JSON", code: "class É(Exception): pass\ndef f(e, c):\n    raise É('x')\n", env: []string{"AWS_LAMBDA_LOG_FORMAT=JSON"},
-		path:   "error",
+		path: "error", etype: "É",
 		body:   `{"errorMessage": "x", "errorType": "É", "requestId": "id-1", "stackTrace": ["  File \"/var/task/x.py\", line 3, in f\n    raise É('x')\n"]}`,
 		stdout: `{"timestamp": "<ts>", "level": "ERROR", "errorMessage": "x", "errorType": "É", "requestId": "id-1", "stackTrace": ["  File \"/var/task/x.py\", line 3, in f\n    raise É('x')\n"]}` + "\n"},
 	{name: "cannot be marshalled", code: "def f(e, c): return {1, 2}\n", path: "error", etype: "Runtime.MarshalError",

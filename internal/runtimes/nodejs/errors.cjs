@@ -90,15 +90,22 @@ function cause(error) {
   }
 }
 
-// report makes body and headers of a post to one of the error paths.
+// report makes body and headers of an invocation's error. Like AWS's client, it
+// sends no header with the type: that is the service's to word.
 function report(error) {
+  const headers = { 'Content-Type': 'application/json' };
+  const xray = cause(error);
+  if (xray) headers['Lambda-Runtime-Function-XRay-Error-Cause'] = xray;
+  return { body: Buffer.from(JSON.stringify(payload(error))), headers };
+}
+
+// initReport is report for an initialization that has failed, with the type.
+function initReport(error) {
   const document = payload(error);
   const headers = { 'Content-Type': 'application/json' };
   if (/^[\x21-\x7e]+$/.test(document.errorType)) {
     headers['Lambda-Runtime-Function-Error-Type'] = document.errorType;
   }
-  const xray = cause(error);
-  if (xray) headers['Lambda-Runtime-Function-XRay-Error-Cause'] = xray;
   return { body: Buffer.from(JSON.stringify(document)), headers };
 }
 
@@ -112,4 +119,4 @@ function trailers(error) {
   };
 }
 
-module.exports = { trailers, fault, isError, payload, expand, describe, report, stackLines, type, text };
+module.exports = { trailers, fault, isError, payload, expand, describe, report, initReport, stackLines, type, text };

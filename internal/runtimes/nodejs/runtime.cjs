@@ -235,15 +235,15 @@ class Runtime {
     logs.error(words, error);
     this.failing = true;
     const exit = () => process.exit(code);
-    const { body, headers } = errors.report(error);
     const stream = this.invocation && this.invocation.stream;
     if (stream && stream.hasBegun()) {
       stream.fail(errors.trailers(error));
       this.client.afterPending(exit);
     } else if (this.invocation) {
+      const { body, headers } = errors.report(error);
       this.client.post(`invocation/${this.invocation.id}/error`, body, headers, exit);
     } else if (!this.handler) {
-      delete headers['Lambda-Runtime-Function-XRay-Error-Cause'];
+      const { body, headers } = errors.initReport(error);
       this.client.post('init/error', body, headers, exit);
     } else if (this.posting) {
       this.client.afterPending(exit); // the answer that is on its way still goes out

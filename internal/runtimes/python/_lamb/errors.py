@@ -46,15 +46,21 @@ class Report:
     def body(self):
         return dump(self.document())
 
-    def headers(self, with_cause):
+    def headers(self):
+        """Of an invocation's error. Like AWS's client, it sends no type: that is
+        the service's to word."""
+        headers = [("Content-Type", "application/json")]
+        cause = self._cause()
+        if cause:
+            headers.append(("Lambda-Runtime-Function-XRay-Error-Cause", cause))
+        return headers
+
+    def init_headers(self):
+        """Of an initialization's or a restore's error."""
         headers = [("Content-Type", "application/json")]
         # A class name may be any Unicode identifier; a header may not.
         if self.type.isascii() and self.type.isprintable():
             headers.append(("Lambda-Runtime-Function-Error-Type", self.type))
-        if with_cause:
-            cause = self._cause()
-            if cause:
-                headers.append(("Lambda-Runtime-Function-XRay-Error-Cause", cause))
         return headers
 
     def _cause(self):

@@ -43,7 +43,7 @@ def run(here):
     except Exception as e:
         report = _report(e, "")
         _flush()
-        client.post("init/error", report.body(), report.headers(False))
+        client.post("init/error", report.body(), report.init_headers())
         sys.exit(1)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from .snapstart import wait
@@ -87,7 +87,7 @@ def _serve(client, handler, encode, current, headers, body):
         report = _report(e, request_id)
         answer = report.body()
         path = "error"
-        answer_headers = report.headers(True)
+        answer_headers = report.headers()
     _flush()
     status = client.post("invocation/%s/%s" % (request_id, path), answer, answer_headers)
     if status >= 500:

@@ -35,5 +35,5 @@ def wait(client, report, flush):
 def _fail(client, report, flush, exc, path, code):
     r = report(exc, "")
     flush()
-    client.post(path, r.body(), r.headers(False))
+    client.post(path, r.body(), r.init_headers())
     sys.exit(code)
