@@ -109,6 +109,9 @@ func (c *Client) sendOnce(ctx context.Context, r call) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := c.http.Do(req)
+	if ctx.Err() != nil && err != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.operation, err)
 	}

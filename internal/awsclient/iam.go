@@ -66,13 +66,19 @@ func (c *Client) CreateRole(ctx context.Context, name, trust, description string
 	return out.ARN, err
 }
 
+// DeleteRole deletes a role that has no policies.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRole.html
+func (c *Client) DeleteRole(ctx context.Context, name string) error {
+	return c.iam(ctx, "DeleteRole", url.Values{"RoleName": {name}}, nil)
+}
+
 // AttachRolePolicy gives a role a managed policy.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachRolePolicy.html
 func (c *Client) AttachRolePolicy(ctx context.Context, role, policyARN string) error {
 	return c.iam(ctx, "AttachRolePolicy", url.Values{"RoleName": {role}, "PolicyArn": {policyARN}}, nil)
 }
 
-// Account is the caller's account and partition.
+// Account is the caller's account, and the ARN of who calls.
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 func (c *Client) Account(ctx context.Context) (account, arn string, err error) {
 	var out struct {

@@ -23,7 +23,7 @@ type Environment struct {
 }
 
 // ErrNotLamb: only a lamb knows this.
-var ErrNotLamb = errors.New("only a lamb tells this: the target is none")
+var ErrNotLamb = errors.New("only a lamb has execution environments to show, and the target is none: see --target")
 
 // Environments asks a lamb for its environments; raw is its whole answer.
 func (c *Client) Environments(ctx context.Context) (all []Environment, raw json.RawMessage, err error) {

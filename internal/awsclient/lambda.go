@@ -109,6 +109,17 @@ func (c *Client) ListFunctions(ctx context.Context) ([]api.FunctionConfiguration
 	}
 }
 
+// ConcurrencyLimit is how many invocations the account's functions may have at
+// once. https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html
+func (c *Client) ConcurrencyLimit(ctx context.Context) (int, error) {
+	var out api.GetAccountSettingsResponse
+	err := c.lambda(ctx, "GetAccountSettings", http.MethodGet, "/2016-08-19/account-settings", nil, nil, &out)
+	if err != nil || out.AccountLimit == nil {
+		return 0, err
+	}
+	return api.Value(out.AccountLimit.ConcurrentExecutions), nil
+}
+
 // DeleteFunction deletes a function, or one version of it.
 // https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
 func (c *Client) DeleteFunction(ctx context.Context, name, qualifier string) error {

@@ -33,9 +33,10 @@ func Version() string {
 }
 
 // Main runs the command and returns the process's exit status: 0, 1 for a
-// failure, 2 for a mistake in the command line.
+// failure, 2 for a mistake in the command line, 130 after Ctrl-C.
 func Main(args []string, stdout, stderr io.Writer) int {
-	end := func() {} // of noticing signals
+	var ctx context.Context // of the command; nil before it runs
+	end := func() {}        // of noticing signals
 	defer func() { end() }()
 	root := &cobra.Command{
 		Use:           "lamb",
@@ -45,7 +46,6 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
-			var ctx context.Context
 			ctx, end = interruptible(stderr)
 			cmd.SetContext(ctx)
 		},
@@ -58,10 +58,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		root.AddCommand(c.make())
 	}
 	err := root.Execute()
-	switch err.(type) {
-	case nil:
+	if err == nil {
 		return 0
-	case usageError:
+	}
+	if errors.As(err, new(usageError)) {
 		fmt.Fprintf(stderr, "lamb: %v\nSee '%s --help'.\n", err, commandPath(root, args))
 		return 2
 	}
@@ -72,8 +72,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "lamb: %v\nSee 'lamb --help'.\n", err)
 		return 2
 	}
-	fmt.Fprintf(stderr, "lamb: %v\n", err)
-	return 1
+	return fail(stderr, ctx, err)
 }
 
 // command is a subcommand that may be made.

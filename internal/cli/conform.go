@@ -54,7 +54,7 @@ but for these:
 
 Rules about those that it does not know are skipped. The exit status is 1 when a
 rule is broken.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: aProgram,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), conform.Runtime(), conform.Subject{}, args, stdout)
 		},
@@ -74,7 +74,7 @@ func newConformExtension(stdout io.Writer) *cobra.Command {
 		Short: "Check an external extension",
 		Long: `Check an external extension, beside a function that answers every event with the
 event itself. The exit status is 1 when a rule is broken.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: aProgram,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := first(o.name, filepath.Base(args[0]))
 			return o.run(cmd.Context(), conform.Extension(), conform.Subject{Extension: lambdatest.Extension{Name: name}}, args, stdout)
@@ -83,6 +83,14 @@ event itself. The exit status is 1 when a rule is broken.`,
 	cmd.Flags().StringVar(&o.name, "name", "", "the `name` of its file in /opt/extensions (default: the program's)")
 	o.add(cmd)
 	return cmd
+}
+
+// aProgram wants a program to check.
+func aProgram(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usageError{fmt.Errorf("%s takes a program and its arguments", cmd.Name())}
+	}
+	return nil
 }
 
 // add adds the flags that both have.

@@ -39,7 +39,7 @@ func (d *devFunction) debugVariables(p *project.Project, env map[string]string) 
 			return nil, "", err
 		}
 		env["AWS_LAMBDA_EXEC_WRAPPER"] = wrapper
-		return env, fmt.Sprintf("debug: debugpy at 127.0.0.1:%d   (after the first call; pip install debugpy)", port), nil
+		return env, fmt.Sprintf("debug: debugpy at 127.0.0.1:%d   (after the first call)", port), nil
 	}
 	return env, "", nil
 }
@@ -68,7 +68,7 @@ shift
 if "$python" -c 'import debugpy' 2>/dev/null; then
   exec "$python" -m debugpy --listen 127.0.0.1:%d "$@"
 fi
-echo "debugpy is not installed for $python: pip install debugpy" >&2
+echo "there is no debugpy: $("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))') -m pip install debugpy" >&2
 exec "$python" "$@"
 `, port)
 	return script, os.WriteFile(script, []byte(text), 0o755)

@@ -71,6 +71,7 @@ lamb.toml may have, all of it optional:
 	f.StringVar(&o.alias, "alias", "", "make a version, and have this `alias` lead to it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only print what would change")
 	f.BoolVar(&o.debug, "debug", false, "keep symbols for a debugger")
+	choices(cmd, "arch", architectures...)
 	o.target.add(cmd)
 	o.output.add(cmd)
 	return cmd
@@ -86,12 +87,18 @@ func deployPath(ctx context.Context, path string, o deployOptions, stdout, stder
 	if err != nil {
 		return err
 	}
+	req := deploy.Request{
+		Function:   p.Create(roleToCheck(first(o.role, p.Settings.Role)), env),
+		Principals: unique(p.Settings.Principals, o.principals), Publish: o.publish, Alias: o.alias,
+	}
+	if err := checkRequest(req); err != nil {
+		return err
+	}
 	c, err := o.target.open(ctx)
 	if err != nil {
 		return err
 	}
-	zip, err := zipOf(ctx, p, o, stderr)
-	if err != nil {
+	if req.Zip, err = zipOf(ctx, p, o, stderr); err != nil {
 		return err
 	}
 	var roleARN string
@@ -103,10 +110,7 @@ func deployPath(ctx context.Context, path string, o deployOptions, stdout, stder
 	if err != nil {
 		return err
 	}
-	req := deploy.Request{
-		Function: p.Create(roleARN, env), Zip: zip,
-		Principals: unique(p.Settings.Principals, o.principals), Publish: o.publish, Alias: o.alias,
-	}
+	req.Function.Role = &roleARN
 	plan, err := deploy.NewPlan(ctx, c, req)
 	if err != nil {
 		return err
@@ -132,7 +136,7 @@ func unique(lists ...[]string) []string {
 // zipOf is a project's package.
 func zipOf(ctx context.Context, p *project.Project, o deployOptions, stderr io.Writer) ([]byte, error) {
 	if p.Language == project.Zipped {
-		return os.ReadFile(p.File)
+		return readPackage(p.File)
 	}
 	scratch, err := os.MkdirTemp("", "lamb-build-")
 	if err != nil {
@@ -149,13 +153,31 @@ func zipOf(ctx context.Context, p *project.Project, o deployOptions, stderr io.W
 	show := newProgress(stderr, "packing", pack.Unzipped(files))
 	defer show.end()
 	var zip bytes.Buffer
-	if err := pack.Write(&zip, files, show.at); err != nil {
+	if err := pack.Write(&zip, files, show.until(ctx)); err != nil {
 		return nil, err
 	}
-	if n := int64(zip.Len()); n > artifact.DefaultZipped {
-		return nil, fmt.Errorf("the package is %s, and Lambda takes %s by direct upload: leave files out by %s, or move them to a layer", bytesText(n), bytesText(artifact.DefaultZipped), pack.IgnoreFile)
+	return zip.Bytes(), checkZipped("the package", int64(zip.Len()))
+}
+
+// readPackage is a package that was made before.
+func readPackage(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
 	}
-	return zip.Bytes(), nil
+	if err := checkZipped(name, info.Size()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(name)
+}
+
+// checkZipped refuses a package that no request can carry.
+func checkZipped(what string, size int64) error {
+	if size <= artifact.DefaultZipped {
+		return nil
+	}
+	return fmt.Errorf("%s is %s, and Lambda takes %s by direct upload: leave files out by %s, or move them to a layer",
+		what, bytesText(size), bytesText(artifact.DefaultZipped), pack.IgnoreFile)
 }
 
 // showPlan prints what would change, as a diff.
@@ -175,13 +197,16 @@ func showPlan(w io.Writer, name string, plan *deploy.Plan, o deployOptions) erro
 			Create     bool     `json:"create"`
 			Changes    []change `json:"changes"`
 			Principals []string `json:"principals,omitempty"`
-		}{name, plan.Create, changes, plan.Principals})
+			Publish    bool     `json:"publish"`
+			Alias      string   `json:"alias,omitempty"`
+			AliasIs    string   `json:"aliasVersion,omitempty"` // now
+		}{name, plan.Create, changes, plan.Principals, plan.Publishes(), o.alias, plan.AliasVersion})
 	}
 	colour := coloursFor(w)
 	switch {
 	case plan.Create:
 		fmt.Fprintf(w, "%s would be created:\n", name)
-	case plan.Empty():
+	case plan.Empty() && !plan.Publishes():
 		fmt.Fprintf(w, "%s is up to date\n", name)
 		return nil
 	default:
@@ -197,6 +222,15 @@ func showPlan(w io.Writer, name string, plan *deploy.Plan, o deployOptions) erro
 	}
 	for _, principal := range plan.Principals {
 		fmt.Fprintln(w, colour.paint(green, "+ may be invoked by "+principal))
+	}
+	if plan.Publishes() {
+		fmt.Fprintln(w, colour.paint(green, "+ Version: a new one, unless nothing has changed since the last"))
+	}
+	if o.alias != "" && plan.Publishes() {
+		if plan.AliasVersion != "" {
+			fmt.Fprintln(w, colour.paint(red, "- Alias "+o.alias+": version "+plan.AliasVersion))
+		}
+		fmt.Fprintln(w, colour.paint(green, "+ Alias "+o.alias+": that version"))
 	}
 	return nil
 }

@@ -69,10 +69,18 @@ invocation; what to attach with is printed.`,
 	f.StringArrayVar(&o.env, "env", nil, "`NAME=VALUE`: a variable of all functions")
 	f.StringVar(&o.envFile, "env-file", "", "`file` of variables (default: .env in each function's folder)")
 	f.BoolVar(&o.debug, "debug", false, "prepare functions for a debugger")
+	choices(cmd, "sandbox", sandboxes...)
+	choices(cmd, "network", networks...)
+	folders(cmd, "data-dir", "sdk-dir")
 	return cmd
 }
 
 func dev(ctx context.Context, paths []string, o devOptions, stdout, stderr io.Writer) (err error) {
+	for _, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
+	}
 	view := newDevView(stdout, stderr)
 	if err := o.configure(view); err != nil {
 		return err
@@ -222,7 +230,11 @@ func (d *devFunction) swap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, err := deploy.NewPlan(ctx, d.client, deploy.Request{Function: p.Create(role, env), Zip: zip})
+	in := p.Create(role, env)
+	if err := checkFunction(in); err != nil {
+		return err
+	}
+	plan, err := deploy.NewPlan(ctx, d.client, deploy.Request{Function: in, Zip: zip})
 	if err != nil {
 		return err
 	}

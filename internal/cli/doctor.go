@@ -23,6 +23,29 @@ import (
 type doctorOptions struct {
 	dataDir, network string
 	requireIsolation bool
+	output           outputFlag
+}
+
+// doctorReport is what lamb doctor says, for programs.
+type doctorReport struct {
+	Version   string          `json:"version"`
+	Platform  string          `json:"platform"`
+	Sandboxes []sandboxReport `json:"sandboxes"`
+	// Default is the sandbox that functions run on.
+	Default string `json:"default,omitempty"`
+	// Interpreters are paths by language; those that are missing are not in it.
+	Interpreters map[string]string `json:"interpreters"`
+	Data         string            `json:"data,omitempty"`
+	Problem      string            `json:"problem,omitempty"`
+}
+
+// sandboxReport is what one kind of sandboxes can do.
+type sandboxReport struct {
+	Kind     string   `json:"kind"`
+	Works    bool     `json:"works"`
+	Isolates bool     `json:"isolates"`
+	Says     string   `json:"says"`
+	Missing  []string `json:"missing,omitempty"`
 }
 
 func newDoctor(stdout io.Writer) *cobra.Command {
@@ -37,16 +60,27 @@ The exit status is 0 when lamb can run here, whatever is missing, and 1 when it
 cannot, or when --require-isolation is given and functions cannot be isolated.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags(), os.Getenv); err != nil {
+			if err := errors.Join(fromEnvironment(cmd.Flags(), os.Getenv), o.output.check()); err != nil {
 				return err
 			}
-			return doctor(stdout, o)
+			if !o.output.json() {
+				return doctor(stdout, o, &doctorReport{})
+			}
+			var r doctorReport
+			err := doctor(io.Discard, o, &r)
+			if err != nil {
+				r.Problem = err.Error()
+			}
+			return errors.Join(err, writeJSON(stdout, r))
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.dataDir, "data-dir", "", "`folder` for functions and their code (default: per user)")
 	f.StringVar(&o.network, "network", "", "network of functions: private, none or host (default: private where it works, else none)")
 	f.BoolVar(&o.requireIsolation, "require-isolation", false, "fail where functions cannot be isolated")
+	o.output.add(cmd)
+	choices(cmd, "network", networks...)
+	folders(cmd, "data-dir")
 	return cmd
 }
 
@@ -58,12 +92,14 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func doctor(w io.Writer, o doctorOptions) error {
+// doctor looks at the machine, and writes what it finds to w and into r.
+func doctor(w io.Writer, o doctorOptions, r *doctorReport) error {
+	r.Version, r.Platform, r.Interpreters = Version(), runtime.GOOS+"/"+runtime.GOARCH, make(map[string]string)
 	user := "an ordinary user"
 	if os.Geteuid() == 0 {
 		user = "root"
 	}
-	fmt.Fprintf(w, "lamb %s on %s/%s as %s\n", Version(), runtime.GOOS, runtime.GOARCH, user)
+	fmt.Fprintf(w, "lamb %s on %s as %s\n", r.Version, r.Platform, user)
 	// In the folder where they will be: its file system has their /tmp.
 	data, err := dataFolder(o.dataDir)
 	var dir string
@@ -75,18 +111,20 @@ func doctor(w io.Writer, o doctorOptions) error {
 		return errors.New("lamb cannot run here: it has no place for its data")
 	}
 	defer os.RemoveAll(dir)
-	isolated, err := examineSandbox(w, server.SandboxConfig{Kind: server.SandboxNative, WorkDir: filepath.Join(dir, "native"), Network: o.network})
+	isolated, err := r.examineSandbox(w, server.SandboxConfig{Kind: server.SandboxNative, WorkDir: filepath.Join(dir, "native"), Network: o.network})
 	if err != nil && o.network != "" && o.network != native.NetworkHost {
 		return fmt.Errorf("lamb cannot run here with --network %s", o.network)
 	}
-	_, processErr := examineSandbox(w, server.SandboxConfig{Kind: server.SandboxProcess, WorkDir: filepath.Join(dir, "process")})
+	_, processErr := r.examineSandbox(w, server.SandboxConfig{Kind: server.SandboxProcess, WorkDir: filepath.Join(dir, "process")})
 	chosen := server.SandboxProcess
 	if err == nil {
 		chosen = server.SandboxNative
 	}
+	r.Default, r.Data = string(chosen), data
 	fmt.Fprintf(w, "default   functions run on %s\n", chosen)
 	for _, l := range []struct{ language, program string }{{"Python", "python3"}, {"Node.js", "node"}} {
 		if path, err := exec.LookPath(l.program); err == nil {
+			r.Interpreters[l.language] = path
 			fmt.Fprintf(w, "%-9s %s\n", l.language, path)
 		} else {
 			fmt.Fprintf(w, "%-9s no %s on PATH: %s functions run only if a version manager has it, or with --interpreter\n", l.language, l.program, l.language)
@@ -104,15 +142,17 @@ func doctor(w io.Writer, o doctorOptions) error {
 
 // examineSandbox opens a kind of sandboxes for a trial and writes down what it
 // can do; it reports whether it isolates.
-func examineSandbox(w io.Writer, cfg server.SandboxConfig) (isolates bool, err error) {
+func (r *doctorReport) examineSandbox(w io.Writer, cfg server.SandboxConfig) (isolates bool, err error) {
 	cfg.Log = slog.New(slog.DiscardHandler)
 	p, err := server.OpenSandboxes(cfg)
 	if err != nil {
+		r.Sandboxes = append(r.Sandboxes, sandboxReport{Kind: string(cfg.Kind), Says: err.Error()})
 		fmt.Fprintf(w, "%-9s %v\n", cfg.Kind, err)
 		return false, err
 	}
 	defer p.Close()
 	fp := p.Fingerprint()
+	r.Sandboxes = append(r.Sandboxes, sandboxReport{Kind: string(cfg.Kind), Works: true, Isolates: fp.Isolation, Says: describe(fp), Missing: fp.Missing})
 	fmt.Fprintf(w, "%-9s works; %s\n", cfg.Kind, describe(fp))
 	for _, m := range fp.Missing {
 		fmt.Fprintf(w, "          - %s\n", m)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -70,6 +71,7 @@ func showFunctions(w io.Writer, all []api.FunctionConfiguration, asJSON bool) er
 func newRemove(stdout io.Writer) *cobra.Command {
 	var (
 		target    targetFlags
+		output    outputFlag
 		qualifier string
 	)
 	cmd := &cobra.Command{
@@ -83,27 +85,44 @@ func newRemove(stdout io.Writer) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
 			c, err := target.open(cmd.Context())
 			if err != nil {
 				return err
 			}
-			return remove(cmd.Context(), c, args, qualifier, stdout)
+			return remove(cmd.Context(), c, args, qualifier, stdout, output.json())
 		},
 	}
 	cmd.Flags().StringVar(&qualifier, "qualifier", "", "only this `version`")
 	target.add(cmd)
+	output.add(cmd)
+	cmd.ValidArgsFunction = target.functionNames
 	return cmd
 }
 
-func remove(ctx context.Context, c *awsclient.Client, names []string, qualifier string, w io.Writer) error {
+// remove deletes functions; one that cannot be deleted holds up no other.
+func remove(ctx context.Context, c *awsclient.Client, names []string, qualifier string, w io.Writer, asJSON bool) error {
+	var failed error
+	deleted := []string{}
 	for _, name := range names {
 		if err := c.DeleteFunction(ctx, name, qualifier); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", name, err))
+			continue
 		}
 		if qualifier != "" {
 			name += ":" + qualifier
 		}
-		fmt.Fprintf(w, "%s is deleted\n", name)
+		deleted = append(deleted, name)
+		if !asJSON {
+			fmt.Fprintf(w, "%s is deleted\n", name)
+		}
 	}
-	return nil
+	if asJSON {
+		failed = errors.Join(failed, writeJSON(w, struct {
+			Deleted []string `json:"deleted"`
+		}{deleted}))
+	}
+	return failed
 }

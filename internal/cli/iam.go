@@ -35,6 +35,9 @@ nothing to do there, and it says so.`,
 			if err != nil {
 				return err
 			}
+			if err := checkPrincipals(p.Name, principals); err != nil {
+				return err
+			}
 			c, err := target.open(cmd.Context())
 			if err != nil {
 				return err
@@ -72,7 +75,7 @@ func iam(ctx context.Context, c *awsclient.Client, p *project.Project, role stri
 	case made:
 		fmt.Fprintf(w, "made the role %s\n", arn)
 	default:
-		fmt.Fprintf(w, "the role %s is there\n", arn)
+		fmt.Fprintf(w, "functions get the role %s\n", arn)
 	}
 	for _, a := range allowed {
 		fmt.Fprintf(w, "%s may invoke %s\n", a, p.Name)
@@ -111,6 +114,5 @@ func plannedRole(ctx context.Context, c *awsclient.Client, p *project.Project, g
 	if err != nil {
 		return "", err
 	}
-	arn, _, err := deploy.FindRole(ctx, c, first(given, p.Settings.Role, roles[c.URL()]))
-	return arn, err
+	return deploy.PlannedRole(ctx, c, first(given, p.Settings.Role, roles[c.URL()]))
 }

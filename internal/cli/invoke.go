@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ func newInvoke(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 		async  bool
 		dry    bool
 		noLog  bool
+		output outputFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "invoke NAME",
@@ -35,12 +37,21 @@ of its log to standard error. The exit status is 1 when the function failed.`,
 		Args: oneArgument("a function's name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Function = args[0]
-			var err error
+			err := output.check()
+			if err != nil {
+				return err
+			}
 			if in.Payload, err = readEvent(event, stdin); err != nil {
 				return err
 			}
-			if in.ClientContext != "" && !json.Valid([]byte(in.ClientContext)) {
-				return usageError{errors.New("--client-context is no JSON")}
+			if err := checkClientContext(in.ClientContext); err != nil {
+				return err
+			}
+			if n := len(slices.DeleteFunc([]bool{async, dry, stream}, func(given bool) bool { return !given })); n > 1 {
+				return usageError{errors.New("--async, --dry-run and --stream exclude each other")}
+			}
+			if stream && output.json() {
+				return usageError{errors.New("--stream prints the answer as it is: leave out --output json")}
 			}
 			switch {
 			case async:
@@ -52,6 +63,9 @@ of its log to standard error. The exit status is 1 when the function failed.`,
 			c, err := target.open(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if output.json() {
+				return invokeJSON(cmd.Context(), c, in, stdout)
 			}
 			return invoke(cmd.Context(), c, in, stream, stdout, stderr)
 		},
@@ -65,8 +79,9 @@ of its log to standard error. The exit status is 1 when the function failed.`,
 	f.BoolVar(&async, "async", false, "do not wait for the function (invocation type Event)")
 	f.BoolVar(&dry, "dry-run", false, "only check that it could be called")
 	f.BoolVar(&noLog, "no-log", false, "do not print the log")
-	cmd.MarkFlagsMutuallyExclusive("async", "dry-run", "stream")
 	target.add(cmd)
+	output.add(cmd)
+	cmd.ValidArgsFunction = target.functionNames
 	return cmd
 }
 
@@ -109,6 +124,32 @@ func invoke(ctx context.Context, c *awsclient.Client, in awsclient.Invocation, s
 	return nil
 }
 
+// invokeJSON is invoke for a program to read.
+func invokeJSON(ctx context.Context, c *awsclient.Client, in awsclient.Invocation, stdout io.Writer) error {
+	a, err := c.Invoke(ctx, in)
+	if err != nil {
+		return err
+	}
+	payload, err := jsonOf(a.Payload)
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(stdout, struct {
+		StatusCode      int             `json:"statusCode"`
+		ExecutedVersion string          `json:"executedVersion,omitempty"`
+		FunctionError   string          `json:"functionError,omitempty"`
+		RequestID       string          `json:"requestId"`
+		Payload         json.RawMessage `json:"payload"`
+		Log             string          `json:"log,omitempty"`
+	}{a.Status, a.ExecutedVersion, a.FunctionError, a.RequestID, payload, a.Log}); err != nil {
+		return err
+	}
+	if a.FunctionError != "" {
+		return errFunction
+	}
+	return nil
+}
+
 // readEvent reads an event that was given as JSON, @file or -.
 func readEvent(given string, stdin io.Reader) ([]byte, error) {
 	var (
@@ -129,7 +170,16 @@ func readEvent(given string, stdin io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("the event: %w", err)
 	}
 	if !json.Valid(b) {
-		return nil, errors.New("the event is no JSON: give JSON, @file or -")
+		var any any
+		return nil, fmt.Errorf("the event is no JSON (%w): give JSON, @file, or - for standard input", json.Unmarshal(b, &any))
 	}
 	return b, nil
+}
+
+// checkClientContext refuses a client context that no service takes.
+func checkClientContext(text string) error {
+	if text != "" && !json.Valid([]byte(text)) {
+		return usageError{errors.New("--client-context is no JSON")}
+	}
+	return nil
 }

@@ -23,7 +23,7 @@ type logsOptions struct {
 	target targetFlags
 	output outputFlag
 	follow bool
-	since  time.Duration
+	since  since
 	filter string
 }
 
@@ -51,7 +51,7 @@ func newLogs(stdout io.Writer) *cobra.Command {
 				group = first(api.Value(fn.LoggingConfig.LogGroup), group)
 			}
 			r := logReader{client: c, out: stdout, asJSON: o.output.json(), colour: coloursFor(stdout)}
-			filter := awsclient.LogFilter{Group: group, Pattern: o.filter, Start: time.Now().Add(-o.since).UnixMilli()}
+			filter := awsclient.LogFilter{Group: group, Pattern: o.filter, Start: o.since.from(time.Now()).UnixMilli()}
 			if o.follow {
 				return r.follow(cmd.Context(), filter)
 			}
@@ -60,10 +60,12 @@ func newLogs(stdout io.Writer) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on until Ctrl-C")
-	f.DurationVar(&o.since, "since", time.Hour, "how far to go back")
+	o.since = since{back: time.Hour}
+	f.Var(&o.since, "since", "`time` to go back (90s, 10m, 1h, 2d, 1w), or to begin at (2026-01-31T12:00:00Z)")
 	f.StringVar(&o.filter, "filter", "", "only events that match this `pattern`")
 	o.target.add(cmd)
 	o.output.add(cmd)
+	cmd.ValidArgsFunction = o.target.functionNames
 	return cmd
 }
 

@@ -19,7 +19,12 @@ func newMan(root func() *cobra.Command, stdout io.Writer) *cobra.Command {
 		Use:   manCommand + " [FOLDER]",
 		Short: "Write the manual pages",
 		Long:  "Write a manual page for each command into a folder, or lamb's own to standard\noutput: lamb man | man -l -",
-		Args:  cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("man takes one folder, but was given %q", args)}
+			}
+			return nil
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return writeMan(stdout, root())

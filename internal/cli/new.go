@@ -12,13 +12,19 @@ import (
 )
 
 func newNew(stdout io.Writer) *cobra.Command {
-	var language string
+	var (
+		language string
+		output   outputFlag
+	)
 	cmd := &cobra.Command{
 		Use:   "new NAME",
 		Short: "Start a new function",
 		Long:  "Make a folder with a small function, its test and its settings. Nothing in it\nhas to be edited before lamb run.",
 		Args:  oneArgument("a name"),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
 			if language == "" {
 				return usageError{errors.New("--lang is missing: go, python, node or bash")}
 			}
@@ -26,13 +32,22 @@ func newNew(stdout io.Writer) *cobra.Command {
 			if err := scaffold.New(dir, language); err != nil {
 				return err
 			}
+			if output.json() {
+				return writeJSON(stdout, struct {
+					Folder   string `json:"folder"`
+					Language string `json:"language"`
+					Test     string `json:"test"` // a command
+				}{dir, language, scaffold.TestCommand(language)})
+			}
 			fmt.Fprintf(stdout, "%s is ready:\n  cd %s\n  %-36s# its test\n  %-36s# one event, no server\n  %-36s# serve it, and again after each edit\n",
 				dir, dir, scaffold.TestCommand(language), "lamb run . -e @event.json", "lamb dev .")
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&language, "lang", "", "`language`: go, python, node or bash")
-	_ = cmd.RegisterFlagCompletionFunc("lang", cobra.FixedCompletions(scaffold.Languages(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	choices(cmd, "lang", scaffold.Languages()...)
+	output.add(cmd)
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
 }
 

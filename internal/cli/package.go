@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,7 +50,7 @@ functions see in /opt.`,
 			if o.output.json() {
 				return writeJSON(stdout, p)
 			}
-			fmt.Fprintf(stdout, "%s  %s, %s unpacked, %d files\nCodeSha256 %s\n", p.File, bytesText(p.Size), bytesText(p.Unzipped), p.Files, p.CodeSHA256)
+			fmt.Fprintf(stdout, "%s  %s, %s unpacked, %s\nCodeSha256 %s\n", p.File, bytesText(p.Size), bytesText(p.Unzipped), filesText(p.Files), p.CodeSHA256)
 			return nil
 		},
 	}
@@ -59,8 +60,16 @@ functions see in /opt.`,
 	f.StringArrayVar(&o.include, "include", nil, "`FROM[:NAME]`: also pack this file or folder")
 	f.BoolVar(&o.debug, "debug", false, "keep symbols for a debugger")
 	f.BoolVar(&o.layer, "layer", false, "make a layer of a folder")
+	choices(cmd, "arch", architectures...)
 	o.output.add(cmd)
 	return cmd
+}
+
+func filesText(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%d files", n)
 }
 
 // packed is a package that has been written.
@@ -82,7 +91,7 @@ func packPath(ctx context.Context, path string, o packageOptions, stderr io.Writ
 		if err != nil {
 			return nil, err
 		}
-		return writePackage(first(o.out, filepath.Base(abs)+".zip"), files, stderr)
+		return writePackage(ctx, first(o.out, filepath.Base(abs)+".zip"), files, stderr)
 	}
 	p, err := openProject(path, o.arch)
 	if err != nil {
@@ -100,7 +109,7 @@ func packPath(ctx context.Context, path string, o packageOptions, stderr io.Writ
 	if err != nil {
 		return nil, err
 	}
-	return writePackage(first(o.out, p.Name+".zip"), files, stderr)
+	return writePackage(ctx, first(o.out, p.Name+".zip"), files, stderr)
 }
 
 // openProject opens a project, for an architecture if one is given.
@@ -143,7 +152,7 @@ func buildFiles(ctx context.Context, p *project.Project, o project.BuildOptions,
 }
 
 // writePackage writes a package that Lambda would take.
-func writePackage(out string, files []pack.File, stderr io.Writer) (*packed, error) {
+func writePackage(ctx context.Context, out string, files []pack.File, stderr io.Writer) (*packed, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("there is nothing to pack")
 	}
@@ -153,14 +162,13 @@ func writePackage(out string, files []pack.File, stderr io.Writer) (*packed, err
 			bytesText(unzipped), bytesText(artifact.DefaultUnzipped), largest(files), pack.IgnoreFile)
 	}
 	show := newProgress(stderr, "packing", unzipped)
-	size, err := pack.WriteFile(out, files, show.at)
+	size, err := pack.WriteFile(out, files, show.until(ctx))
 	show.end()
 	if err != nil {
 		return nil, err
 	}
-	if size > artifact.DefaultZipped {
-		return nil, fmt.Errorf("%s is %s, and Lambda takes %s by direct upload: leave files out by %s, or move them to a layer",
-			out, bytesText(size), bytesText(artifact.DefaultZipped), pack.IgnoreFile)
+	if err := checkZipped(out, size); err != nil {
+		return nil, errors.Join(err, os.Remove(out))
 	}
 	digest, err := digestOf(out)
 	if err != nil {

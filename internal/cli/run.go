@@ -59,7 +59,7 @@ phases to standard error. The exit status is 1 when the function failed.`,
 				return usageError{fmt.Errorf("--repeat %d: at least 1", o.repeat)}
 			}
 			event, err := readEvent(o.event, stdin)
-			if err != nil {
+			if err = errors.Join(err, checkClientContext(o.clientContext)); err != nil {
 				return err
 			}
 			return run(cmd.Context(), args[0], event, o, stdout, stderr)
@@ -83,6 +83,9 @@ phases to standard error. The exit status is 1 when the function failed.`,
 	f.BoolVar(&o.debug, "debug", false, "build with symbols and without optimisations")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print the answer only")
 	f.IntVar(&o.repeat, "repeat", 1, "call it `N` times in the same environment and print percentiles")
+	choices(cmd, "sandbox", sandboxes...)
+	choices(cmd, "network", networks...)
+	folders(cmd, "sdk-dir")
 	o.output.add(cmd)
 	return cmd
 }
@@ -158,12 +161,14 @@ func runVersion(p *project.Project, o runOptions) (*function.Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := function.Key{Partition: "aws", Account: server.DefaultAccount, Region: first(os.Getenv("AWS_REGION"), server.DefaultRegion), Name: p.Name}
-	in := p.Create("arn:aws:iam::"+key.Account+":role/lamb-run", env)
-	in.Layers = nil // ARNs mean nothing here: --layer does
-	update := project.Update(in)
-	update.VpcConfig, update.KMSKeyArn = nil, nil
-	cfg, err := control.NewConfig(key, update)
+	key := newFunctionKey(p.Name)
+	in := p.Create(roleToCheck("lamb-run"), env)
+	// They mean nothing here; --layer does.
+	in.Layers, in.VpcConfig, in.KMSKeyArn = nil, nil, nil
+	if err := checkFunction(in); err != nil {
+		return nil, err
+	}
+	cfg, err := control.NewConfig(key, project.Update(in))
 	if err != nil {
 		return nil, err
 	}
@@ -253,11 +258,26 @@ func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[max(0, (len(sorted)*p+99)/100-1)]
 }
 
+// shownPercentiles are those that --repeat prints.
+var shownPercentiles = []int{50, 90, 99}
+
+// percentilesMs are the percentiles of many invocations by their names, "p50".
+func percentilesMs(all []time.Duration) map[string]float64 {
+	if len(all) < 2 {
+		return nil
+	}
+	sorted, out := slices.Sorted(slices.Values(all)), make(map[string]float64)
+	for _, p := range shownPercentiles {
+		out[fmt.Sprintf("p%d", p)] = float64(percentile(sorted, p)) / float64(time.Millisecond)
+	}
+	return out
+}
+
 // percentiles is a line about many invocations.
 func percentiles(all []time.Duration) string {
 	sorted := slices.Sorted(slices.Values(all))
 	var parts []string
-	for _, p := range []int{50, 90, 99} {
+	for _, p := range shownPercentiles {
 		parts = append(parts, fmt.Sprintf("p%d %s", p, ms(percentile(sorted, p))))
 	}
 	return fmt.Sprintf("%d invocations: min %s  %s  max %s", len(sorted), ms(sorted[0]), strings.Join(parts, "  "), ms(sorted[len(sorted)-1]))

@@ -75,13 +75,18 @@ func (v *runView) finish() error {
 	}
 	v.picture(last)
 	if len(v.results) > 1 {
-		var all []time.Duration
-		for _, r := range v.results {
-			all = append(all, r.Answered)
-		}
-		fmt.Fprintln(v.err, percentiles(all))
+		fmt.Fprintln(v.err, percentiles(v.answered()))
 	}
 	return nil
+}
+
+// answered are the times of all invocations.
+func (v *runView) answered() []time.Duration {
+	all := make([]time.Duration, 0, len(v.results))
+	for _, r := range v.results {
+		all = append(all, r.Answered)
+	}
+	return all
 }
 
 // picture draws how long each phase took, one after the other.
@@ -110,13 +115,9 @@ func (v *runView) picture(last solo.Result) {
 }
 
 func (v *runView) finishJSON(last solo.Result) error {
-	payload := json.RawMessage(last.Payload)
-	if !json.Valid(payload) {
-		b, err := json.Marshal(string(last.Payload))
-		if err != nil {
-			return err
-		}
-		payload = b
+	payload, err := jsonOf(last.Payload)
+	if err != nil {
+		return err
 	}
 	durations := make([]float64, 0, len(v.results))
 	for _, r := range v.results {
@@ -130,5 +131,7 @@ func (v *runView) finishJSON(last solo.Result) error {
 		StartMs       float64         `json:"startMs"`
 		InitMs        float64         `json:"initMs"`
 		InvokeMs      []float64       `json:"invokeMs"`
-	}{payload, last.FunctionError, last.ErrorType, float64(v.built) / 1e6, float64(v.launched) / 1e6, float64(v.init) / 1e6, durations})
+		// nil for one invocation
+		Percentiles map[string]float64 `json:"percentilesMs,omitempty"`
+	}{payload, last.FunctionError, last.ErrorType, float64(v.built) / 1e6, float64(v.launched) / 1e6, float64(v.init) / 1e6, durations, percentilesMs(v.answered())})
 }

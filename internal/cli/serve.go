@@ -89,6 +89,12 @@ standard output, everything else to standard error.`,
 	f.StringVar(&o.logFormat, "log-format", "text", "lamb's own log: text or json")
 	f.StringVar(&o.logLevel, "log-level", "warn", "lamb's own log: debug, info (with every request), warn or error")
 	f.BoolVar(&o.quiet, "quiet", false, "do not print the functions' logs")
+	choices(cmd, "sandbox", sandboxes...)
+	choices(cmd, "network", networks...)
+	choices(cmd, "function-access", "invoke", "full", "none")
+	choices(cmd, "log-format", "text", "json")
+	choices(cmd, "log-level", "debug", "info", "warn", "error")
+	folders(cmd, "data-dir", "sdk-dir")
 	return cmd
 }
 

@@ -39,7 +39,11 @@ func newStatus(stdout io.Writer) *cobra.Command {
 			if output.json() {
 				return writeJSON(stdout, raw)
 			}
-			fmt.Fprintf(stdout, "lamb %s at %s\n", c.LambVersion, c.URL())
+			limit, err := c.ConcurrencyLimit(cmd.Context())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(stdout, "lamb %s at %s: %d of %d invocations at once\n", c.LambVersion, c.URL(), busy(environments), limit)
 			if all {
 				return showEnvironments(stdout, environments)
 			}
@@ -59,6 +63,15 @@ func functionOf(arn string) string {
 		arn = arn[i+len(":function:"):]
 	}
 	return strings.TrimSuffix(arn, ":$LATEST")
+}
+
+// busy counts the environments that serve an invocation.
+func busy(all []awsclient.Environment) int {
+	var total counts
+	for _, e := range all {
+		total.add(e)
+	}
+	return total.busy
 }
 
 // counts are a function's environments.

@@ -15,6 +15,7 @@ func (t *targetFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.Target, "target", "lamb", "`service` to call: lamb (at "+awsclient.DefaultLamb+"), aws, or a URL")
 	f.StringVar(&t.Region, "region", "", "AWS `region` (default: as the AWS CLI finds it)")
+	choices(cmd, "target", "lamb", "aws")
 	f.StringVar(&t.Profile, "profile", "", "`profile` of ~/.aws/config (default: as the AWS CLI finds it)")
 }
 

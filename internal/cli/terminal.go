@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,6 +52,7 @@ type outputFlag struct{ format string }
 
 func (o *outputFlag) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.format, "output", "table", "`format` of the result: table or json")
+	choices(cmd, "output", "table", "json")
 }
 
 func (o *outputFlag) check() error {
@@ -69,6 +71,18 @@ func writeJSON(w io.Writer, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// jsonOf is an answer as JSON: itself, a string where it is something else, and
+// null where there is none.
+func jsonOf(payload []byte) (json.RawMessage, error) {
+	switch {
+	case len(payload) == 0:
+		return json.RawMessage("null"), nil
+	case json.Valid(payload):
+		return payload, nil
+	}
+	return json.Marshal(string(payload))
 }
 
 // table writes rows in columns; the first row are the headings.
@@ -106,6 +120,14 @@ func (p *progress) at(done int64) {
 	if now := time.Now(); now.Sub(p.shown) >= 100*time.Millisecond { // short work shows nothing
 		p.shown, p.drawn = now, true
 		fmt.Fprintf(p.w, "\r%s %3d%%", p.what, done*100/max(p.total, 1))
+	}
+}
+
+// until is at for work that ends with a context.
+func (p *progress) until(ctx context.Context) func(done int64) error {
+	return func(done int64) error {
+		p.at(done)
+		return ctx.Err()
 	}
 }
 

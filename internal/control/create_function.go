@@ -80,16 +80,32 @@ func newKey(ctx context.Context, name string) (function.Key, error) {
 	if err != nil {
 		return function.Key{}, err
 	}
+	return ref.Key, checkNewName(ref, name)
+}
+
+// checkNewName refuses what no new function can be called.
+func checkNewName(ref function.Ref, given string) error {
 	switch {
 	case len(ref.Key.Name) > function.MaxNameLength:
-		return function.Key{}, invalidParameter(fmt.Sprintf("1 validation error detected: Value '%s' at 'functionName' "+
+		return invalidParameter(fmt.Sprintf("1 validation error detected: Value '%s' at 'functionName' "+
 			"failed to satisfy constraint: Member must have length less than or equal to %d",
 			ref.Key.Name, function.MaxNameLength))
 	case ref.Qualifier != "" || !function.IsValidName(ref.Key.Name):
-		return function.Key{}, invalidParameter(fmt.Sprintf("A function cannot be created with the name '%s': "+
-			"a new function's name has letters, digits, hyphens and underscores, and no qualifier.", name))
+		return invalidParameter(fmt.Sprintf("A function cannot be created with the name '%s': "+
+			"a new function's name has letters, digits, hyphens and underscores, and no qualifier.", given))
 	}
-	return ref.Key, nil
+	return nil
+}
+
+// CheckNew refuses what CreateFunction would refuse of a new function with this
+// key, as far as the request alone tells: what it names may be missing, and its
+// code is not looked at.
+func CheckNew(key function.Key, in *api.CreateFunctionRequest) error {
+	if err := checkNewName(function.Ref{Key: key}, key.Name); err != nil {
+		return err
+	}
+	_, err := newFunction(key, in)
+	return err
 }
 
 // newFunction is the record of a new function but for its code.

@@ -40,14 +40,26 @@ type Plan struct {
 	Changes []project.Change
 	// Principals are those that may not invoke it yet.
 	Principals []string
+	// AliasVersion is where the alias leads now; empty where there is none.
+	AliasVersion string
 
-	req    Request
-	arn    string // empty before it exists
-	digest string
+	req       Request
+	arn       string // empty before it exists
+	digest    string
+	published bool // the alias leads to what $LATEST is
 }
 
 // Empty reports whether nothing but a version or alias is to be made.
 func (p *Plan) Empty() bool { return len(p.Changes) == 0 && len(p.Principals) == 0 }
+
+// Publishes reports whether the service is asked for a version. It makes none
+// where nothing has changed since the last one.
+func (p *Plan) Publishes() bool {
+	if p.req.Alias == "" {
+		return p.req.Publish
+	}
+	return !p.published || len(p.Changes) > 0
+}
 
 // Record is what was deployed, for programs.
 type Record struct {
@@ -68,11 +80,8 @@ func Digest(zip []byte) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// NewPlan checks a request and compares it with what the service has.
+// NewPlan compares a request with what the service has.
 func NewPlan(ctx context.Context, c *awsclient.Client, req Request) (*Plan, error) {
-	if err := api.Check(req.Function); err != nil {
-		return nil, err
-	}
 	p := &Plan{req: req, digest: Digest(req.Zip)}
 	is, err := c.GetFunction(ctx, *req.Function.FunctionName, "")
 	switch {
@@ -91,6 +100,9 @@ func NewPlan(ctx context.Context, c *awsclient.Client, req Request) (*Plan, erro
 		if p.Principals, err = missingPrincipals(ctx, c, *req.Function.FunctionName, req.Principals); err != nil {
 			return nil, err
 		}
+	}
+	if !p.Create && req.Alias != "" {
+		return p, p.lookUpAlias(ctx, c, is.Configuration)
 	}
 	return p, nil
 }
@@ -123,45 +135,6 @@ func (p *Plan) Apply(ctx context.Context, c *awsclient.Client, say func(string))
 	}
 	rec.ARN = p.arn
 	return rec, nil
-}
-
-// publish makes the version and moves the alias.
-func (p *Plan) publish(ctx context.Context, c *awsclient.Client, rec *Record, say func(string)) error {
-	if !p.req.Publish && p.req.Alias == "" {
-		return nil
-	}
-	say("publishing a version")
-	v, err := c.PublishVersion(ctx, &api.PublishVersionRequest{FunctionName: &rec.Function, CodeSha256: &p.digest})
-	if err != nil {
-		return err
-	}
-	rec.Version = api.Value(v.Version)
-	if err := wait(ctx, c, rec.Function, rec.Version); err != nil {
-		return err
-	}
-	if p.req.Alias == "" {
-		return nil
-	}
-	rec.Alias = p.req.Alias
-	return pointAlias(ctx, c, rec, say)
-}
-
-func pointAlias(ctx context.Context, c *awsclient.Client, rec *Record, say func(string)) error {
-	is, err := c.GetAlias(ctx, rec.Function, rec.Alias)
-	switch {
-	case awsclient.IsNotFound(err):
-		say("making the alias " + rec.Alias)
-		return c.CreateAlias(ctx, &api.CreateAliasRequest{FunctionName: &rec.Function, Name: &rec.Alias, FunctionVersion: &rec.Version})
-	case err != nil:
-		return err
-	case api.Value(is.FunctionVersion) == rec.Version && is.RoutingConfig == nil:
-		return nil
-	}
-	say("moving the alias " + rec.Alias + " to version " + rec.Version)
-	return c.UpdateAlias(ctx, &api.UpdateAliasRequest{
-		FunctionName: &rec.Function, Name: &rec.Alias, FunctionVersion: &rec.Version,
-		RoutingConfig: &api.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}},
-	})
 }
 
 // roleTries is how often a function is created with a role that the service

@@ -3,6 +3,7 @@ package pack
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -151,12 +152,16 @@ func TestWriteFile(t *testing.T) {
 	name := filepath.Join(dir, "out.zip")
 	var seen int64
 	files := []File{{Name: "a", Data: []byte("hello"), Size: 5}}
-	size, err := WriteFile(name, files, func(n int64) { seen = n })
+	size, err := WriteFile(name, files, func(n int64) error { seen = n; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(name); err != nil || info.Size() != size || info.Mode().Perm() != 0o644 || seen != 5 {
 		t.Errorf("%v, %v, size %d, progress %d", info, err, size, seen)
+	}
+	enough := errors.New("enough")
+	if _, err := WriteFile(name, files, func(int64) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("packing went on: %v", err)
 	}
 	files = append(files, File{Name: "b", Path: filepath.Join(dir, "missing")})
 	if _, err := WriteFile(name, files, nil); err == nil {

@@ -3,6 +3,7 @@ package pack
 import (
 	"archive/zip"
 	"compress/flate"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,8 +17,8 @@ var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // Write writes a package of files, which must be in the order of their names.
 // progress, which may be nil, is told how many bytes of content were packed so
-// far.
-func Write(w io.Writer, files []File, progress func(done int64)) error {
+// far; its error ends the packing.
+func Write(w io.Writer, files []File, progress func(done int64) error) error {
 	z := zip.NewWriter(w)
 	z.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(out, flate.DefaultCompression)
@@ -29,7 +30,7 @@ func Write(w io.Writer, files []File, progress func(done int64)) error {
 type packer struct {
 	zip      *zip.Writer
 	method   uint16
-	progress func(int64)
+	progress func(int64) error
 	done     int64
 	buf      []byte
 }
@@ -82,17 +83,22 @@ func (c counted) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
 	c.p.done += int64(n)
 	if c.p.progress != nil && n > 0 {
-		c.p.progress(c.p.done)
+		if err := c.p.progress(c.p.done); err != nil {
+			return n, err
+		}
 	}
 	return n, err
 }
 
 // WriteFile writes a package to a file that is there whole or not at all, and
 // returns its size in bytes.
-func WriteFile(name string, files []File, progress func(done int64)) (size int64, err error) {
+func WriteFile(name string, files []File, progress func(done int64) error) (size int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".lamb-pack-*")
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err // of a name that nobody has given
+	}
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("write %s: %w", name, err)
 	}
 	defer func() {
 		if err != nil {

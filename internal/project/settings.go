@@ -81,15 +81,49 @@ func ReadSettings(dir string) (Settings, error) {
 		if parse := (toml.ParseError{}); errors.As(err, &parse) {
 			return s, fmt.Errorf("%s, line %d: %s", SettingsFile, parse.Position.Line, parse.Message)
 		}
-		return s, fmt.Errorf("%s: %w", SettingsFile, err)
+		return s, fmt.Errorf("%s: %s", SettingsFile, strings.TrimPrefix(err.Error(), "toml: "))
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return s, fmt.Errorf("%s: unknown setting %s", SettingsFile, unknownNames(unknown))
+	}
+	if err := s.check(meta.IsDefined); err != nil {
+		return s, fmt.Errorf("%s: %w", SettingsFile, err)
 	}
 	if s.Architecture != "" && s.Architecture != X86 && s.Architecture != ARM {
 		return s, fmt.Errorf("%s: architecture %q: use %s or %s", SettingsFile, s.Architecture, X86, ARM)
 	}
 	return s, nil
+}
+
+// check refuses what means nothing, and what a service says of other services
+// only when it is asked.
+func (s *Settings) check(given func(key ...string) bool) error {
+	for _, n := range []struct {
+		member string
+		value  int
+	}{{"timeout", s.Timeout}, {"memorySize", s.Memory}, {"ephemeralStorage.size", s.EphemeralStorage}} {
+		if r := requirements[n.member]; n.value == 0 && given(r.setting) {
+			return fmt.Errorf("%s = 0: must be %s", r.setting, r.must)
+		}
+	}
+	if d := s.DeadLetters; d != "" && (!strings.HasPrefix(d, "arn:") || !strings.Contains(d, ":sqs:") && !strings.Contains(d, ":sns:")) {
+		r := requirements["deadLetterConfig.targetArn"]
+		return fmt.Errorf("%s = %q: must be %s", r.setting, d, r.must)
+	}
+	if s.VPC == nil {
+		return nil
+	}
+	for _, ids := range []struct {
+		setting, prefix string
+		given           []string
+	}{{"subnets", "subnet-", s.VPC.Subnets}, {"security_groups", "sg-", s.VPC.SecurityGroups}} {
+		for _, id := range ids.given {
+			if !strings.HasPrefix(id, ids.prefix) {
+				return fmt.Errorf("[vpc] %s: %q: must begin with %s", ids.setting, id, ids.prefix)
+			}
+		}
+	}
+	return nil
 }
 
 func unknownNames(keys []toml.Key) string {
