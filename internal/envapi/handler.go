@@ -87,7 +87,7 @@ type Event struct {
 	InvokedARN string
 	TraceID    string
 	// Segment is the id of the invocation's own segment, where it has one, and
-	// CallerSegment that of the one above it. The runtime is not told of these.
+	// CallerSegment then that of the one above it. The runtime is not told of these.
 	Segment, CallerSegment string
 	ClientContext          string
 	CognitoIdentity        string

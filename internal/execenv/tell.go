@@ -171,11 +171,7 @@ func tracing(ev *envapi.Event) telemetry.Tracing {
 	case ev.Segment == "":
 		return telemetry.Tracing{Value: ev.TraceID}
 	}
-	above := ""
-	if ev.CallerSegment != "" {
-		above = ";Parent=" + ev.CallerSegment
-	}
-	return telemetry.Tracing{Value: strings.Replace(ev.TraceID, ";Parent="+ev.Segment, above, 1), SpanID: ev.Segment}
+	return telemetry.Tracing{Value: strings.Replace(ev.TraceID, "Parent="+ev.Segment, "Parent="+ev.CallerSegment, 1), SpanID: ev.Segment}
 }
 
 // status is the failure as the status of an event.

@@ -49,7 +49,6 @@ func TestTracing(t *testing.T) {
 	}{
 		"not sampled":    {envapi.Event{TraceID: root + ";Parent=" + own + ";Sampled=0", Segment: own}, telemetry.Tracing{}},
 		"passed through": {envapi.Event{TraceID: root + ";Parent=" + caller + ";Sampled=1"}, telemetry.Tracing{Value: root + ";Parent=" + caller + ";Sampled=1"}},
-		"nobody above":   {envapi.Event{TraceID: root + ";Parent=" + own + ";Sampled=1", Segment: own}, telemetry.Tracing{Value: root + ";Sampled=1", SpanID: own}},
 		"with lineage": {envapi.Event{TraceID: root + ";Parent=" + own + ";Sampled=1;Lineage=1:a:0", Segment: own, CallerSegment: caller},
 			telemetry.Tracing{Value: root + ";Parent=" + caller + ";Sampled=1;Lineage=1:a:0", SpanID: own}},
 	} {

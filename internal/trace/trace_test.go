@@ -152,9 +152,9 @@ func TestActive(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
-	for _, in := range []string{"", "Root=" + root, "Root=1;Parent=" + parent} { // nobody's segment is above
+	for _, in := range []string{"", "Root=" + root, "Root=1;Parent=" + parent} { // the service's segment is above
 		given := tr.Active(in, "f")
-		if got, ok := Parse(given.Header); !ok || given.Caller != "" || !isSegment(given.Segment) || got.Parent != given.Segment {
+		if got, ok := Parse(given.Header); !ok || !isSegment(given.Caller) || given.Caller == parent || !isSegment(given.Segment) || got.Parent != given.Segment {
 			t.Errorf("of %q: %+v", in, given)
 		}
 	}

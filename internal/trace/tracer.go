@@ -39,8 +39,9 @@ type Context struct {
 	// Segment is the id of the invocation's own segment, which is Header's parent;
 	// empty with tracing mode PassThrough, which makes none.
 	Segment string
-	// Caller is the id of the segment that the invocation's own is part of; empty
-	// where the client named none.
+	// Caller is the id of the segment that the invocation's own is part of: the
+	// client's or, where that named none, one that stands for the service's. Empty
+	// without Segment.
 	Caller string
 }
 
@@ -60,16 +61,12 @@ func (t *Tracer) PassThrough(client string) Context {
 // decide, the first invocation of a second is sampled and a twentieth of the
 // others. function is any name that differs between functions.
 func (t *Tracer) Active(client, function string) Context {
-	caller := ""
-	h, given := Parse(client)
-	if given {
-		caller, h.Parent = h.Parent, newSegment()
-	} else {
-		h = newHeader(t.clock.Now())
-	}
+	h := t.from(client)
 	if h.Sampling == Undecided {
 		h.Sampling = t.decide(function)
 	}
+	caller := h.Parent
+	h.Parent = newSegment()
 	return Context{Header: h.String(), Segment: h.Parent, Caller: caller}
 }
 
