@@ -51,9 +51,9 @@ type Config struct {
 	// the test. As root they have a user of their own, for which Code has to be
 	// readable. New ends the test where that cannot be had: see CanIsolate.
 	Isolate bool
-	// Timeout bounds every invocation, InitTimeout the init: AWS's 10 s when
-	// zero. Timeout is a multiple of a second, as on AWS; a Request may have a
-	// shorter one.
+	// Timeout bounds every invocation, and may be less than AWS's second; a
+	// Request may have a shorter one. InitTimeout bounds the init: AWS's 10 s, or
+	// 130 s with SnapStart or Concurrency, when zero.
 	Timeout, InitTimeout time.Duration
 	// ShutdownTimeout is how long processes have to end by themselves after
 	// Shutdown, ShutdownFor and Reset. Zero gives them AWS's time: nothing

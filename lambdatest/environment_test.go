@@ -108,6 +108,11 @@ func TestTimeout(t *testing.T) {
 	}
 	env.WaitPhase("NeedsInit")
 
+	short := lambdatest.New(t, lambdatest.Config{Timeout: 50 * time.Millisecond, Runtime: lambdatest.Hang(lambdatest.DuringInvocation)})
+	if res := short.Call(nil); !strings.Contains(string(res.Payload), "timed out after 0.05 seconds") || res.Record.Duration != 50*time.Millisecond {
+		t.Errorf("less than a second: %s", res.Payload)
+	}
+
 	second := env.Invoke(lambdatest.Request{Timeout: 2 * time.Second})
 	<-called
 	clock.Advance(2 * time.Second)
@@ -147,6 +152,9 @@ func TestStream(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
 	env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Handler(func(ctx context.Context, s *lambda.ResponseStream) error {
+		if err := s.SetContentType("text/csv"); err != nil {
+			return err
+		}
 		for _, word := range []string{"one", "two"} {
 			if _, err := s.Write([]byte(word)); err != nil {
 				return err
@@ -164,7 +172,7 @@ func TestStream(t *testing.T) {
 	if len(res.Chunks) != 2 || string(res.Chunks[1].Data) != "two" || res.Chunks[0].At > res.Chunks[1].At {
 		t.Errorf("chunks %+v", res.Chunks)
 	}
-	if res.FunctionError == "" || !strings.Contains(string(res.Payload), "broken") {
+	if res.FunctionError == "" || !strings.Contains(string(res.Payload), "broken") || res.ContentType != "text/csv" {
 		t.Errorf("the error within: %+v %s", res, res.Payload)
 	}
 }

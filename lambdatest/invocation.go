@@ -63,6 +63,9 @@ type Invocation struct {
 	mu     sync.Mutex
 	status Status
 	chunks []Chunk
+	// streamType is the content type with which a stream has begun: callers have
+	// it, whatever comes after.
+	streamType string
 }
 
 // Chunk is a piece of a streamed response.
@@ -70,50 +73,6 @@ type Chunk struct {
 	// At is when it came, since the invocation began.
 	At   time.Duration
 	Data []byte
-}
-
-// Result is what became of an invocation. Status is the invocation's, as its
-// REPORT line has it; Payload and FunctionError are what the caller got, which
-// is the response as soon as the runtime has sent it. They differ where a runtime
-// or an extension fails after that: as on AWS, the caller keeps the response, and
-// the invocation has Failed or TimedOut (Record.ErrorType says with what).
-type Result struct {
-	Status Status
-	// Payload is the response, or the error's JSON; ContentType is the
-	// runtime's.
-	Payload     []byte
-	ContentType string
-	// FunctionError is empty or Unhandled, as in X-Amz-Function-Error;
-	// ErrorType is the platform's type, such as Runtime.ExitError.
-	FunctionError, ErrorType string
-	// Chunks are the pieces of a stream, which are not in Payload.
-	Chunks []Chunk
-	// Record is what was measured, and LogTail the last 4 KiB of its log.
-	Record  Record
-	LogTail string
-}
-
-// Record is what was measured of an invocation.
-type Record = execenv.Record
-
-// Error is a failure of the platform or a function: its type, such as
-// Sandbox.Timedout, and its text.
-type Error = execenv.FailureError
-
-// ExtensionOverhead is how long extensions went on after the runtime was done.
-func (r Result) ExtensionOverhead() time.Duration {
-	if r.Record.RuntimeReady.IsZero() {
-		return 0
-	}
-	return r.Record.Finished.Sub(r.Record.RuntimeReady)
-}
-
-// Decode reads the answer as JSON. A function's failure is an error.
-func (r Result) Decode(v any) error {
-	if r.FunctionError != "" {
-		return fmt.Errorf("function error %s: %s", r.ErrorType, r.Payload)
-	}
-	return json.Unmarshal(r.Payload, v)
 }
 
 // Call invokes the function with an event, a []byte or json.RawMessage as it is
@@ -186,6 +145,9 @@ func (e *Environment) newInvocation(r Request) *Invocation {
 		TenantID:   r.TenantID, ClientContext: r.ClientContext, CognitoIdentity: r.CognitoIdentity, Body: r.Payload,
 	}, responder)
 	inv.engine.WantLog = true
+	if r.Timeout == 0 { // the function's has whole seconds
+		r.Timeout = e.cfg.Timeout
+	}
 	inv.engine.Terms = &execenv.Terms{Timeout: r.Timeout, Reservation: r.Reservation}
 	return inv
 }
@@ -271,6 +233,11 @@ func statusOf(r Record) Status {
 // read takes a streamed response.
 func (inv *Invocation) read() {
 	defer inv.stream.Leave()
+	if h, ok := inv.stream.Begun(nil); ok {
+		inv.mu.Lock()
+		inv.streamType = h.ContentType
+		inv.mu.Unlock()
+	}
 	for {
 		p, err := inv.stream.Peek(nil)
 		if err != nil {
@@ -338,15 +305,6 @@ func (inv *Invocation) Err() error {
 	inv.env.t.Helper()
 	inv.env.await("the end of invocation "+inv.RequestID(), inv.finished)
 	return inv.err
-}
-
-func (inv *Invocation) outcome() Result {
-	r := Result{Status: inv.Status(), Chunks: inv.Chunks(), Payload: inv.payload}
-	if inv.err == nil {
-		o := inv.engine.Outcome()
-		r.ContentType, r.FunctionError, r.ErrorType = o.ContentType, o.FunctionError, o.ErrorType
-	}
-	return r
 }
 
 // Invocations are all that there have been, in the order of the calls.
