@@ -25,7 +25,13 @@ func TestManaged(t *testing.T) {
 	}
 	const name = "managed-api"
 	l := startLamb(t)
-	play(t, l, map[string]scene{name: {
+	play(t, l, map[string]scene{"managed-busy": { // it does not ask for the second event
+		kind: managed, play: steps.Play{"bootstrap": script(take(), respond(`"well"`), do(steps.Hang, ""))},
+		calls: []outcome{
+			{payload: `"well"`, early: true},
+			{payload: `{"errorType":"Runtime.Unavailable","errorMessage":"The runtime did not ask for an event in time"}`, failed: true, early: true},
+		},
+	}, name: {
 		kind: managed, timeout: 1, extensions: []string{"x"},
 		play: steps.Play{
 			"bootstrap": script(
