@@ -125,9 +125,7 @@ func (e *Environment) startExtensions(l *life) bool {
 	if len(e.cfg.Extensions) == 0 {
 		return true
 	}
-	registered := make(chan struct{})
 	e.mu.Lock()
-	l.unregistered, l.registered = len(e.cfg.Extensions), registered
 	for _, name := range e.cfg.Extensions {
 		l.extensions = append(l.extensions, &extension{name: name, external: true, ended: make(chan struct{}), acknowledged: make(chan struct{}), state: extensionStarted})
 	}
@@ -145,8 +143,16 @@ func (e *Environment) startExtensions(l *life) bool {
 			return false
 		}
 	}
+	return l.awaitExtensions()
+}
+
+// awaitExtensions waits until the external extensions have registered, or the
+// init has failed, and reports whether they have. The runtime is started after
+// that; one that somebody else has started, and that asks for an event before,
+// must not keep them from registering.
+func (l *life) awaitExtensions() bool {
 	select {
-	case <-registered:
+	case <-l.registered:
 		return true
 	case <-l.done:
 		return false

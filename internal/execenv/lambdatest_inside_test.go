@@ -74,3 +74,38 @@ func TestJSONLog(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlyRuntime: a runtime that the environment has not started, and that
+// asks for an event before an extension has registered, waits for it.
+func TestEarlyRuntime(t *testing.T) {
+	t.Parallel()
+	register := make(chan struct{})
+	late := lambdatest.Go(func(ctx context.Context, p *lambdatest.Process) error {
+		select {
+		case <-register:
+		case <-ctx.Done():
+		}
+		x := extension.Extension{
+			Name: p.Name, Endpoint: p.Endpoint, Dial: p.Dial,
+			Shutdown: func(context.Context, *extension.ShutdownEvent) error { return nil },
+		}
+		return x.Run(ctx)
+	})
+	env := lambdatest.New(t, lambdatest.Config{
+		Runtime: lambdatest.Attached(), RecordCalls: true,
+		Extensions: []lambdatest.Extension{{Name: "late", Program: late}},
+	})
+	rt := lambda.Runtime{Handler: works, Endpoint: env.Endpoint(), Getenv: func(string) string { return "" }, Setenv: func(string, string) error { return nil }}
+	ended := make(chan error, 1)
+	go func() { ended <- rt.Run(t.Context()) }()
+	env.Wait("the runtime to ask", func(e *lambdatest.Environment) bool { return len(e.Calls()) == 1 })
+	close(register)
+	if r := env.Init(); r.Err != nil || len(env.Extensions()) != 1 {
+		t.Errorf("init %v, extensions %+v", r.Err, env.Extensions())
+	}
+	if res := env.Call(7); string(res.Payload) != "7" {
+		t.Errorf("%+v %s", res, res.Payload)
+	}
+	env.Close()
+	<-ended
+}

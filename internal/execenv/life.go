@@ -69,7 +69,10 @@ func (l *life) ready() bool {
 
 // beginLifeLocked prepares the state for new processes.
 func (e *Environment) beginLifeLocked(phase telemetry.Phase) *life {
-	l := &life{env: e, phase: phase, started: make(chan struct{}), done: make(chan struct{})}
+	l := &life{
+		env: e, phase: phase, started: make(chan struct{}), done: make(chan struct{}),
+		unregistered: len(e.cfg.Extensions), registered: make(chan struct{}),
+	}
 	l.restore.done = make(chan struct{})
 	e.life, e.fatal = l, ""
 	e.runtime = runtimeStarted

@@ -39,10 +39,15 @@ func (e *Environment) Next(w *envapi.Waiter) *envapi.Error {
 		e.mu.Unlock()
 		return err
 	}
-	if l := e.life; e.runtime == runtimeStarted && len(l.extensions) > 0 && !l.flushed {
-		l.flushed = true
+	if l := e.life; e.runtime == runtimeStarted && (l.unregistered > 0 || len(l.extensions) > 0 && !l.flushed) {
+		early := l.unregistered > 0
+		l.flushed = !early
 		e.mu.Unlock()
-		e.book.flush(e.cfg.Sandbox) // its first lines come before the end of its init
+		if early {
+			l.awaitExtensions()
+		} else {
+			e.book.flush(e.cfg.Sandbox) // its first lines come before the end of its init
+		}
 		return e.Next(w)
 	}
 	if len(e.waiters) >= maxWaiters {
