@@ -3,6 +3,7 @@ package lambdatest
 import (
 	"maps"
 	"math"
+	"path/filepath"
 	"time"
 
 	"github.com/lambhq/lamb/internal/clock"
@@ -154,6 +155,19 @@ func (c *Config) engineClock() clock.Clock {
 		return clock.System
 	}
 	return c.Clock.fake
+}
+
+// program is the one with a name: that of an extension, or else the runtime.
+func (c *Config) program(name string) Program {
+	for _, x := range c.Extensions {
+		if x.Name == name {
+			return x.Program
+		}
+	}
+	if name == filepath.Base(bootstrapPath) {
+		return c.Runtime
+	}
+	return Program{}
 }
 
 // Extension is an external extension.

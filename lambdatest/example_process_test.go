@@ -7,8 +7,10 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lambhq/lamb/lambda/runtimeapi"
 	"github.com/lambhq/lamb/lambdatest"
@@ -116,5 +118,20 @@ func ExampleSupervise() {
 	_ = func(m *testing.M) {
 		lambdatest.Supervise()
 		os.Exit(m.Run())
+	}
+}
+
+// A bootstrap under a debugger, which the environment freezes and kills.
+func ExampleEnvironment_Attach() {
+	// func TestUnderDebugger(t *testing.T)
+	_ = func(t *testing.T) {
+		env := lambdatest.New(t, lambdatest.Config{Runtime: lambdatest.Attached(), Timeout: time.Hour})
+		cmd := exec.Command("dlv", "exec", "--headless", "--listen=127.0.0.1:2345", "./bootstrap")
+		cmd.Env = append(os.Environ(), env.Environ()...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		env.Attach("bootstrap", cmd.Process)
+		t.Logf("%s", env.Call("x").Payload)
 	}
 }

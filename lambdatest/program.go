@@ -67,9 +67,9 @@ func (p Program) WithFiles(files ...*os.File) Program {
 }
 
 // Attached is a program that the test starts by itself, with the variables of
-// Environment.Environ, on this machine. The environment does not see it end and
-// can neither stop nor kill it: a reset closes its connections. Exec is for what
-// has to be frozen or limited.
+// Environment.Environ, on this machine. The environment does not see it end, and
+// can neither stop nor kill it unless it is told which process it is (Attach): a
+// reset closes its connections.
 func Attached() Program { return Program{attached: true} }
 
 // InTurn is another program each time that it is started, which is once for
@@ -146,6 +146,9 @@ func (p Program) check() error {
 
 // isProcess tells whether the program needs a sandbox for processes.
 func (p Program) isProcess() bool { return p.path != "" }
+
+// isAttached tells whether the test starts the program.
+func (p Program) isAttached() bool { return p.attached }
 
 // any tells whether the program, or one of its turns, is something.
 func (p Program) any(is func(Program) bool) bool {

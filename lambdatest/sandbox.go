@@ -29,6 +29,7 @@ const bootstrapPath = "/var/task/bootstrap"
 type box struct {
 	cfg      *Config
 	listener net.Listener
+	tell     func() // that there is another program, or call
 	calls    calls
 
 	provider  sandbox.Provider // nil without processes, like processes
@@ -50,7 +51,7 @@ var (
 )
 
 func newBox(cfg *Config, tell func()) (*box, error) {
-	b := &box{cfg: cfg, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{}), copied: make(map[string]string)}
+	b := &box{cfg: cfg, tell: tell, starts: make(map[string]int), running: make(map[sandbox.Proc]struct{}), copied: make(map[string]string)}
 	var err error
 	if b.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (b *box) Paths() sandbox.Paths {
 	switch {
 	case b.processes != nil:
 		p.Task, p.Tmp = b.processes.Paths().Task, b.processes.Paths().Tmp
-	case b.cfg.has(func(p Program) bool { return p.attached }):
+	case b.cfg.has(Program.isAttached):
 		p.Task = b.cfg.Code
 	}
 	return p
@@ -117,13 +118,10 @@ func (b *box) Address() string { return b.listener.Addr().String() }
 
 // Start implements sandbox.Sandbox.
 func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error) {
-	name, program := filepath.Base(p.Path), b.cfg.Runtime
+	name := filepath.Base(p.Path)
+	program := b.cfg.Runtime
 	if isExtension(p) {
-		for _, x := range b.cfg.Extensions {
-			if x.Name == name {
-				program = x.Program
-			}
-		}
+		program = b.cfg.program(name)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -135,6 +133,7 @@ func (b *box) Start(ctx context.Context, p sandbox.Process) (sandbox.Proc, error
 	proc, err := b.start(ctx, program, name, p)
 	if err == nil {
 		b.running[proc] = struct{}{}
+		b.tell()
 	}
 	return proc, err
 }
@@ -149,7 +148,7 @@ func (b *box) start(ctx context.Context, program Program, name string, p sandbox
 			Name: name, Endpoint: b.Address(), Env: p.Env, Stdout: p.Stdout, Stderr: p.Stderr,
 		}), nil
 	case program.attached:
-		return newAttached(), nil
+		return newAttached(name), nil
 	}
 	path, err := b.find(program.path, name, isExtension(p))
 	if err != nil {
@@ -196,24 +195,28 @@ func (b *box) Flush() {
 
 // Freeze implements sandbox.Sandbox: processes stop.
 func (b *box) Freeze(ctx context.Context) error {
+	err := b.passToAttached(syscall.SIGSTOP)
 	switch {
 	case b.processes == nil:
-		return nil
 	case b.provider.Fingerprint().Freeze:
-		return b.processes.Freeze(ctx)
+		err = errors.Join(err, b.processes.Freeze(ctx))
+	default:
+		err = errors.Join(err, b.signalProcesses(syscall.SIGSTOP))
 	}
-	return b.signalProcesses(syscall.SIGSTOP)
+	return err
 }
 
 // Thaw implements sandbox.Sandbox.
 func (b *box) Thaw(ctx context.Context) error {
+	err := b.passToAttached(syscall.SIGCONT)
 	switch {
 	case b.processes == nil:
-		return nil
 	case b.provider.Fingerprint().Freeze:
-		return b.processes.Thaw(ctx)
+		err = errors.Join(err, b.processes.Thaw(ctx))
+	default:
+		err = errors.Join(err, b.signalProcesses(syscall.SIGCONT))
 	}
-	return b.signalProcesses(syscall.SIGCONT)
+	return err
 }
 
 // signalProcesses is for a provider that cannot freeze: the process groups of
@@ -234,6 +237,7 @@ func (b *box) signalProcesses(sig syscall.Signal) error {
 
 // Kill implements sandbox.Sandbox.
 func (b *box) Kill(ctx context.Context) error {
+	var errs []error
 	b.mu.Lock()
 	for p := range b.running {
 		if g, ok := p.(*goroutine); ok {
@@ -241,15 +245,15 @@ func (b *box) Kill(ctx context.Context) error {
 			g.end(sandbox.Exit{Code: -1, Signal: syscall.SIGKILL})
 		}
 		if a, ok := p.(*attached); ok {
-			_ = a.Signal(syscall.SIGKILL) // never fails
+			errs = append(errs, a.Signal(syscall.SIGKILL))
 		}
 	}
 	clear(b.running)
 	b.mu.Unlock()
-	if b.processes == nil {
-		return nil
+	if b.processes != nil {
+		errs = append(errs, b.processes.Kill(ctx))
 	}
-	return b.processes.Kill(ctx)
+	return errors.Join(errs...)
 }
 
 // Usage implements sandbox.Sandbox. The memory of goroutines is the test's.
@@ -305,28 +309,4 @@ func (b *box) stragglers() int {
 		}
 	}
 	return n
-}
-
-// attached stands for a program that the test has started.
-type attached struct {
-	once sync.Once
-	done chan struct{}
-	exit sandbox.Exit
-}
-
-func newAttached() *attached { return &attached{done: make(chan struct{})} }
-
-// Done implements sandbox.Proc.
-func (a *attached) Done() <-chan struct{} { return a.done }
-
-// Exit implements sandbox.Proc.
-func (a *attached) Exit() sandbox.Exit { return a.exit }
-
-// Signal implements sandbox.Proc. The program itself does not get it.
-func (a *attached) Signal(sig syscall.Signal) error {
-	a.once.Do(func() {
-		a.exit = sandbox.Exit{Code: -1, Signal: sig}
-		close(a.done)
-	})
-	return nil
 }
