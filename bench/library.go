@@ -42,7 +42,11 @@ func (b *bench) openLibraries(ctx context.Context) (*libraries, error) {
 	if l.theirs, err = buildProgram(ctx, b.scratch, "bench/library/theirs", released); err != nil {
 		return nil, err
 	}
-	if l.stub, err = library.NewStub(); err != nil {
+	stub, err := buildProgram(ctx, b.scratch, "bench/library/stub", released)
+	if err != nil {
+		return nil, err
+	}
+	if l.stub, err = library.Start(stub); err != nil {
 		return nil, err
 	}
 	b.onClose(l.stub.Close)
@@ -55,67 +59,112 @@ func (l *libraries) command(program, handler string) command {
 	return command{path: program, env: []string{"_HANDLER=" + handler}, dir: l.b.scratch}
 }
 
-// serve runs a program on the stub with n events, after some that do not count,
-// and measures its CPU time and the time per event, in microseconds, and events
-// per second.
-func (l *libraries) serve(program, handler string, event []byte, n int) contender {
+// serve runs a program on the stub, in so many processes at once, with n events,
+// after some that do not count. It measures the processes' CPU time and the time
+// per event, in microseconds, and events per second.
+func (l *libraries) serve(program, handler string, processes int, event []byte, n int) contender {
 	return func(context.Context) (values []float64, err error) {
-		c := l.command(program, handler)
-		cmd := exec.Command(c.path)
-		cmd.Env, cmd.Dir, cmd.Stderr = append(c.env, "AWS_LAMBDA_RUNTIME_API="+l.stub.Address()), c.dir, os.Stderr
-		if err := cmd.Start(); err != nil {
+		if err := l.stub.SetEvent(event); err != nil {
 			return nil, err
 		}
-		var conn *library.Conn
+		var running []*exec.Cmd
 		defer func() {
-			_ = cmd.Process.Kill() // before its connection ends: it would make another
-			_ = cmd.Wait()         // killed
-			if conn != nil {
-				err = errors.Join(err, conn.Close())
+			for _, cmd := range running {
+				_ = cmd.Process.Kill() // before its connection ends: it would make another
+				_ = cmd.Wait()         // killed
 			}
 		}()
-		if conn, err = l.stub.Accept(startPatience); err != nil {
+		c := l.command(program, handler)
+		for range processes {
+			cmd := exec.Command(c.path)
+			cmd.Env, cmd.Dir, cmd.Stderr = append(c.env, "AWS_LAMBDA_RUNTIME_API="+l.stub.Address()), c.dir, os.Stderr
+			if err := cmd.Start(); err != nil {
+				return nil, err
+			}
+			running = append(running, cmd)
+		}
+		if err := l.stub.Accept(processes); err != nil {
 			return nil, err
 		}
-		if err := errors.Join(conn.Next(), conn.Serve(event, max(1, n/4))); err != nil {
+		if _, err := l.stub.Serve(max(processes, n/4)); err != nil {
 			return nil, err
 		}
-		before, err := cpuTime(cmd.Process.Pid)
+		before, err := cpuTimes(running)
 		if err != nil {
 			return nil, err
 		}
-		began := time.Now()
-		if err := conn.Serve(event, n); err != nil {
+		took, err := l.stub.Serve(n)
+		if err != nil {
 			return nil, err
 		}
-		took := time.Since(began)
-		after, err := cpuTime(cmd.Process.Pid)
+		after, err := cpuTimes(running)
 		return []float64{micros(after-before) / float64(n), micros(took) / float64(n), float64(n) / took.Seconds()}, err
 	}
 }
 
+// cpuTimes is the CPU time of all of them.
+func cpuTimes(commands []*exec.Cmd) (total time.Duration, err error) {
+	for _, cmd := range commands {
+		used, err := cpuTime(cmd.Process.Pid)
+		if err != nil {
+			return 0, err
+		}
+		total += used
+	}
+	return total, nil
+}
+
 // libraryJSON is a handler that takes and gives JSON, called by reflection.
 func (b *bench) libraryJSON(ctx context.Context) (contest, error) {
-	return b.libraryContest(ctx, "json", "library, JSON handler", target{kind: ratioMax, limit: 0.35}, target{kind: ratioMin, limit: 2.5})
+	return b.libraryAlone(ctx, "json", "library, JSON handler")
 }
 
 // libraryTyped is the same by StartTyped.
 func (b *bench) libraryTyped(ctx context.Context) (contest, error) {
-	return b.libraryContest(ctx, "typed", "library, StartTyped", target{kind: ratioMax, limit: 0.35}, target{kind: ratioMin, limit: 2.5})
+	return b.libraryAlone(ctx, "typed", "library, StartTyped")
 }
 
-func (b *bench) libraryContest(ctx context.Context, handler, what string, cpu, rate target) (contest, error) {
+// libraryAlone is one process that handles one event after the other.
+func (b *bench) libraryAlone(ctx context.Context, handler, what string) (contest, error) {
 	l, err := b.openLibraries(ctx)
 	if err != nil {
 		return contest{}, err
 	}
 	n := 4 * b.sizes.warm
 	return contest{
-		floor: l.serve(l.theirs, "json", event, n), lamb: l.serve(l.ours, handler, event, n),
+		floor: firstTwo(l.serve(l.theirs, "json", 1, event, n)), lamb: firstTwo(l.serve(l.ours, handler, 1, event, n)),
 		rows: []row{
-			{what: what + ": CPU per event", floor: theirs, unit: "µs", target: cpu},
+			{what: what + ": CPU per event", floor: theirs, unit: "µs", target: target{kind: ratioMax, limit: 0.35}},
 			{what: "… execution, on the stub", floor: theirs, unit: "µs"},
-			{what: "… events per second", floor: theirs, unit: "1/s", target: rate},
+		},
+	}, nil
+}
+
+// sideBySide is how many processes take events at once, so that two CPUs have
+// something to do all the time.
+const sideBySide = 4
+
+// libraryRateJSON is how many events a second functions like libraryJSON's
+// handle.
+func (b *bench) libraryRateJSON(ctx context.Context) (contest, error) {
+	return b.libraryRate(ctx, "json", "library, JSON handler")
+}
+
+// libraryRateTyped is the same for libraryTyped's.
+func (b *bench) libraryRateTyped(ctx context.Context) (contest, error) {
+	return b.libraryRate(ctx, "typed", "library, StartTyped")
+}
+
+func (b *bench) libraryRate(ctx context.Context, handler, what string) (contest, error) {
+	l, err := b.openLibraries(ctx)
+	if err != nil {
+		return contest{}, err
+	}
+	n := 16 * b.sizes.warm
+	return contest{
+		floor: third(l.serve(l.theirs, "json", sideBySide, event, n)), lamb: third(l.serve(l.ours, handler, sideBySide, event, n)),
+		rows: []row{
+			{what: fmt.Sprintf("%s: events per second, %d at once", what, sideBySide), floor: theirs, unit: "1/s", target: target{kind: ratioMin, limit: 2.5}},
 		},
 	}, nil
 }
@@ -132,19 +181,23 @@ func (b *bench) libraryRaw(ctx context.Context) (contest, error) {
 	}
 	event[0], event[largeEvent-1] = '"', '"'
 	return contest{
-		floor: inMillis(second(l.serve(l.theirs, "raw", event, b.sizes.big))), lamb: inMillis(second(l.serve(l.ours, "raw", event, b.sizes.big))),
+		floor: inMillis(second(l.serve(l.theirs, "raw", 1, event, b.sizes.big))), lamb: inMillis(second(l.serve(l.ours, "raw", 1, event, b.sizes.big))),
 		rows: []row{{what: "library, raw echo of 5 MB", floor: theirs + ", json.RawMessage", unit: "ms", target: target{kind: ratioMax, limit: 0.5}}},
 	}, nil
 }
 
-// second is the time per event alone.
-func second(run contender) contender {
+// firstTwo, second and third are some of serve's values.
+func firstTwo(run contender) contender { return some(run, 0, 2) }
+func second(run contender) contender   { return some(run, 1, 2) }
+func third(run contender) contender    { return some(run, 2, 3) }
+
+func some(run contender, from, to int) contender {
 	return func(ctx context.Context) ([]float64, error) {
 		values, err := run(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return values[1:2], nil
+		return values[from:to], nil
 	}
 }
 
@@ -174,13 +227,13 @@ func (b *bench) libraryAllocations(ctx context.Context) (contest, error) {
 	n := b.sizes.warm
 	return contest{
 		lamb: func(context.Context) ([]float64, error) {
-			client, err := l.allocations(n, func() error { return answerAll(l.stub.Address()) })
+			client, err := l.allocations(n, func(ctx context.Context) error { return answerAll(ctx, l.stub.Address()) })
 			if err != nil {
 				return nil, err
 			}
-			all, err := l.allocations(n, func() error {
+			all, err := l.allocations(n, func(ctx context.Context) error {
 				echo := lambda.BytesFunc(func(_ context.Context, event []byte) ([]byte, error) { return event, nil })
-				return (&lambda.Runtime{Handler: echo, Endpoint: l.stub.Address()}).Run(context.Background())
+				return (&lambda.Runtime{Handler: echo, Endpoint: l.stub.Address()}).Run(ctx)
 			})
 			return []float64{client, all}, err
 		},
@@ -191,14 +244,18 @@ func (b *bench) libraryAllocations(ctx context.Context) (contest, error) {
 	}, nil
 }
 
-// answerAll answers every event with itself, by the client alone, until the
-// stub hangs up.
-func answerAll(endpoint string) error {
+// answerAll answers every event with itself, by the client alone, until ctx is
+// done.
+func answerAll(ctx context.Context, endpoint string) error {
 	client := runtimeapi.Client{Endpoint: endpoint}
 	defer client.Close()
+	stop := context.AfterFunc(ctx, client.Stop)
+	defer stop()
 	var inv runtimeapi.Invocation
 	for {
-		if err := client.Next(&inv); err != nil {
+		if err := client.Next(&inv); errors.Is(err, runtimeapi.ErrStopped) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 		if err := client.PostResponse(&inv, "application/json", inv.Payload); err != nil {
@@ -207,37 +264,28 @@ func answerAll(endpoint string) error {
 	}
 }
 
-// allocations serves n events to a runtime in this process, which ends when the
-// stub hangs up, and counts what is allocated per event, rounded down as
-// testing.AllocsPerRun does: the stub itself allocates nothing per event.
-func (l *libraries) allocations(n int, runtime func() error) (float64, error) {
+// allocations serves n events to a runtime in this process, which ends with its
+// context, and counts what is allocated per event, rounded down as
+// testing.AllocsPerRun does.
+func (l *libraries) allocations(n int, runtime func(context.Context) error) (perEvent float64, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- runtime() }()
-	conn, err := l.stub.Accept(startPatience)
-	if err != nil {
+	defer func() {
+		cancel()
+		err = errors.Join(err, <-ended)
+	}()
+	go func() { ended <- runtime(ctx) }()
+	if err := errors.Join(l.stub.SetEvent(event), l.stub.Accept(1)); err != nil {
 		return 0, err
 	}
-	if err := errors.Join(conn.Next(), conn.Serve(event, n/4)); err != nil {
+	if _, err := l.stub.Serve(n / 4); err != nil {
 		return 0, err
 	}
 	before := mallocs()
-	if err := conn.Serve(event, n); err != nil {
+	if _, err := l.stub.Serve(n); err != nil {
 		return 0, err
 	}
-	after := mallocs()
-	// It tries once more, on another connection.
-	if err := conn.Close(); err != nil {
-		return 0, err
-	}
-	if again, err := l.stub.Accept(startPatience); err != nil {
-		return 0, err
-	} else if err := again.Close(); err != nil {
-		return 0, err
-	}
-	if err := <-ended; err == nil {
-		return 0, errors.New("the runtime goes on without its API")
-	}
-	return math.Floor(float64(after-before) / float64(n)), nil
+	return math.Floor(float64(mallocs()-before) / float64(n)), nil
 }
 
 func mallocs() uint64 {
