@@ -14,23 +14,15 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
-	"github.com/lambhq/lamb/internal/sandbox/native"
+	"github.com/lambhq/lamb/lambdatest"
 	"github.com/lambhq/lamb/lambdatest/server"
 )
 
 // TestIsolate: with Isolate functions do not see this machine's files, and meet
 // their memory limit.
 func TestIsolate(t *testing.T) {
-	provider, err := native.New(native.Config{WorkDir: t.TempDir()})
-	if err != nil {
+	if err := lambdatest.CanIsolate(); err != nil {
 		t.Skip(err)
-	}
-	fp := provider.Fingerprint()
-	if err := provider.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if !fp.Isolation || !fp.Memory {
-		t.Skipf("no isolation with a limit on memory here: %s", strings.Join(fp.Missing, " "))
 	}
 	lamb := server.New(t, server.Config{Isolate: true})
 	client := sdk.New(sdk.Options{

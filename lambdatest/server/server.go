@@ -38,7 +38,7 @@ type Config struct {
 	Region, Account string
 	// Isolate runs functions in lamb's sandboxes, with AWS's limits on memory,
 	// processors and processes, instead of as processes of this machine. It
-	// ends the test where that cannot be had.
+	// ends the test where that cannot be had: see lambdatest.CanIsolate.
 	Isolate bool
 	// Concurrency is the account's limit of invocations at a time, AWS's 1,000
 	// when zero.
@@ -70,6 +70,9 @@ func New(t lambdatest.TB, cfg Config) *Server {
 	t.Helper()
 	kind := server.SandboxProcess
 	if cfg.Isolate {
+		if err := lambdatest.CanIsolate(); err != nil { // a sandbox may do without limits
+			t.Fatalf("lambdatest/server: %v", err)
+		}
 		kind = server.SandboxNative
 	}
 	if cfg.Region == "" {
