@@ -165,12 +165,23 @@ type group struct {
 }
 
 // tasks are the files through which a thread enters the groups of version 1.
-func (g *group) tasks() []string {
-	var files []string
+// The caller closes them.
+func (g *group) tasks() (files []*os.File, err error) {
 	for _, dir := range g.v1 {
-		files = append(files, filepath.Join(dir, "tasks"))
+		path := filepath.Join(dir, "tasks")
+		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return files, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+		files = append(files, os.NewFile(uintptr(fd), path))
 	}
-	return files
+	return files, nil
+}
+
+func closeFiles(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // limit sets what a spec asks for.

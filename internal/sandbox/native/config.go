@@ -34,7 +34,9 @@ type Config struct {
 	// does not, Create fails.
 	Single bool
 	// Stores are the folders, 16 at most, in which the folders of specs lie:
-	// prepared shells serve only specs that have all their folders in these.
+	// prepared shells serve only specs that have all their folders in these,
+	// and shells for such specs are made fastest. What is mounted in them after
+	// New may not be seen.
 	Stores []string
 	// TmpMB is the size of /tmp that shells are prepared with: specs with
 	// another size get one of their own. Zero prepares for specs without.

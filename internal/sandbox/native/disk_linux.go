@@ -358,7 +358,6 @@ func mountDisk(device string) (_ *os.File, err error) {
 // placeDisk puts a mount that came with the script where /tmp is.
 func (s *script) placeDisk() {
 	s.call("place the file system for /tmp", unix.SYS_MOVE_MOUNT, fdMessage, s.text(""), unix.AT_FDCWD, s.text("tmp"), unix.MOVE_MOUNT_F_EMPTY_PATH)
-	s.call("close it", unix.SYS_CLOSE_RANGE, fdMessage, fdMessage, 0)
 }
 
 // stepDisk is the step that fails where the kernel does not let lamb mount.

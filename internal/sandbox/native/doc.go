@@ -21,8 +21,12 @@
 // configure, start, kill and signal (requests_linux.go). A forker, a process of
 // the same program outside of any sandbox, forks it as a child of lamb
 // (spawn_linux.go): it has no files that would have to be copied and closed, as
-// lamb has ten for each sandbox. So policy is Go, and process 1 needs 10 KB and
-// no time to start. It has no privileges from the moment that a function's first
+// lamb has ten for each sandbox. As root there are forkers that have made the
+// root which sandboxes have in common, in a mount namespace of their own: the
+// kernel copies it with each fork, and only /proc, /tmp and two files of /etc are
+// left to add. What is mounted on this host later, below a store or /usr, is not
+// there. So policy is Go, and process 1 needs 10 KB and no time to start. It has
+// no privileges from the moment that a function's first
 // program starts, cannot be looked into (dumpable 0), signalled or ended from
 // inside, and dies with lamb: when the socket closes, or, if it is frozen just
 // then, by its parent-death signal.

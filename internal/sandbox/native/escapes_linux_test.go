@@ -20,7 +20,9 @@ import (
 // TestEscapes: every attempt is refused.
 func TestEscapes(t *testing.T) {
 	t.Run("Fresh", func(t *testing.T) { tryEscapes(t, native.Config{}) })
-	t.Run("Pooled", func(t *testing.T) { tryEscapes(t, native.Config{Ready: 1, Stores: []string{os.TempDir()}}) })
+	t.Run("Pooled", func(t *testing.T) {
+		tryEscapes(t, native.Config{Ready: 1, Stores: []string{os.TempDir()}, TmpMB: sizedMB})
+	})
 }
 
 // TestEscapesRootless is the same, and what is left, as an ordinary user.
@@ -34,7 +36,7 @@ func tryEscapes(t *testing.T, cfg native.Config) {
 	p := newProvider(t, cfg)
 	task := t.TempDir()
 	target := escapes.NewTarget(t, task, "/var/task")
-	other, err := p.Create(context.Background(), sandbox.Spec{ID: "other", Task: task})
+	other, err := p.Create(context.Background(), sandbox.Spec{ID: "other", Task: task, TmpMB: cfg.TmpMB})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func tryEscapes(t *testing.T, cfg native.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, exit := run(t, p, sandbox.Spec{ID: "prisoner", Task: task, MemoryMB: 512, MaxFiles: 1024, MaxProcesses: 100},
+	out, exit := run(t, p, sandbox.Spec{ID: "prisoner", Task: task, TmpMB: cfg.TmpMB, MemoryMB: 512, MaxFiles: 1024, MaxProcesses: 100},
 		sandbox.Process{Path: "/var/task/program", Args: args, Env: lambdaEnv})
 	if exit != (sandbox.Exit{}) {
 		t.Fatalf("%s\n%s", exit, out)

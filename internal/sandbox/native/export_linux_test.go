@@ -52,7 +52,13 @@ func FirstProcess(sb sandbox.Sandbox) int { return sb.(*Box).shell.pid }
 func Ready(p *Provider) int { return p.pool.ready() }
 
 // TmpOnHost is where a sandbox's /tmp is.
-func TmpOnHost(sb sandbox.Sandbox) string { return sb.(*Box).shell.dir }
+func TmpOnHost(sb sandbox.Sandbox) string {
+	sh := sb.(*Box).shell
+	if sh.dir == "" {
+		return fmt.Sprintf("/proc/%d/root/tmp", sh.pid) // a disk
+	}
+	return sh.dir
+}
 
 // Traces lists the processes and control groups of a provider.
 func Traces(p *Provider) (pids []int, folders []string) {

@@ -52,6 +52,40 @@ func TestConformancePool(t *testing.T) {
 	}, sandboxtest.Options{})
 }
 
+// sizedMB is a size of /tmp. Where it can be limited, sandboxes that have one and
+// whose folders are in a store have a copy of the template's root, as almost all
+// functions have.
+const sizedMB = 16
+
+// TestConformanceTemplate is the suite on such sandboxes.
+func TestConformanceTemplate(t *testing.T) {
+	sandboxtest.Run(t, func(t testing.TB) sandbox.Provider {
+		return sized{newProvider(t, native.Config{Stores: []string{os.TempDir()}})}
+	}, sandboxtest.Options{})
+}
+
+// TestTemplate: a copy of the template's root has nothing of other sandboxes,
+// nor of the host, and its own user.
+func TestTemplate(t *testing.T) {
+	p := newLimited(t, native.Config{Stores: []string{os.TempDir()}})
+	const script = `id -un; find /.s -type f; grep -c ' / / ' /proc/self/mountinfo; grep -c ' /\.s' /proc/self/mountinfo; touch /tmp/x && echo writable`
+	for _, id := range []string{"one", "two"} {
+		out, exit := run(t, p, sandbox.Spec{ID: id, Task: t.TempDir(), TmpMB: sizedMB},
+			sandbox.Process{Path: "/bin/sh", Args: []string{"-c", script}, Env: lambdaEnv})
+		if want := "sbx_user1051\n0\n0\nwritable\n"; out != want || exit != (sandbox.Exit{}) {
+			t.Errorf("%s: %v\n%s", id, exit, out)
+		}
+	}
+}
+
+// sized gives every sandbox that size.
+type sized struct{ *native.Provider }
+
+func (p sized) Create(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox, error) {
+	spec.TmpMB = sizedMB
+	return p.Provider.Create(ctx, spec)
+}
+
 // pooled always has a shell ready.
 type pooled struct {
 	*native.Provider

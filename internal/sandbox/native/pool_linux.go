@@ -127,7 +127,8 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if mounts, ok := mountsFrom(p.stores, wanted); ok && spec.TmpMB == p.tmpMB && len(spec.Mounts) == 0 {
+	mounts, stored := mountsFrom(p.stores, wanted)
+	if stored && spec.TmpMB == p.tmpMB && len(spec.Mounts) == 0 {
 		for {
 			sh := p.pop()
 			if sh == nil {
@@ -141,6 +142,10 @@ func (p *pool) take(spec sandbox.Spec) (*shell, []bind, error) {
 				p.provider.log.Warn("a prepared sandbox has ended", "error", err)
 			}
 		}
+	}
+	if stored && p.provider.rooted(spec.TmpMB, spec.Mounts) {
+		sh, err := p.provider.newShell(p.stores, spec.TmpMB)
+		return sh, mounts, err
 	}
 	// A shell for this spec alone sees nothing but the spec's folders.
 	var stores []string

@@ -47,7 +47,11 @@ func (p *Provider) try() error {
 func (p *Provider) tryOnce() error {
 	ctx, cancel := context.WithTimeout(context.Background(), tryTimeout)
 	defer cancel()
-	b := newBox(p, sandbox.Spec{ID: "trial", Task: filepath.Join(p.root.skeleton, "mnt"), TmpMB: max(p.pool.tmpMB, trialTmpMB)})
+	task := filepath.Join(p.root.skeleton, "mnt")
+	if len(p.pool.stores) > 0 {
+		task = p.pool.stores[0] // as most sandboxes will be
+	}
+	b := newBox(p, sandbox.Spec{ID: "trial", Task: task, TmpMB: max(p.pool.tmpMB, trialTmpMB)})
 	err := b.open()
 	if err == nil {
 		err = b.tryProgram(ctx)
@@ -68,7 +72,7 @@ func (p *Provider) tryOnce() error {
 // tryProgram starts a program that is not there: everything up to its
 // execution happens all the same.
 func (b *Box) tryProgram(ctx context.Context) error {
-	_, err := b.Start(ctx, sandbox.Process{Path: "/var/task/missing", Dir: "/tmp"})
+	_, err := b.Start(ctx, sandbox.Process{Path: "/tmp/missing", Dir: "/tmp"})
 	if errors.Is(err, sandbox.ErrNotFound) {
 		return nil
 	}

@@ -117,7 +117,9 @@ func (p *Provider) open(cfg Config) error {
 		return err
 	}
 	p.groups = openGroups(name)
-	p.spawner = newSpawner(min(4, runtime.NumCPU()), p.image, p.null)
+	p.spawner = newSpawner(min(4, runtime.NumCPU()), p.image, p.null, func() *script {
+		return p.image.template(p.root, p.pool.stores, p.userDir())
+	})
 	if !p.rootless {
 		p.disks, p.noDisks = openDisks(p.shellDir(), cfg.TmpMB)
 	}

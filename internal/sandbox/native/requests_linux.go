@@ -16,7 +16,6 @@ type identity struct {
 // configuration is what a shell is told when it becomes a sandbox.
 type configuration struct {
 	mounts       []bind // from below /.s
-	stores       bool   // the shell has /.s
 	who          identity
 	maxProcesses int
 }
@@ -28,9 +27,7 @@ func (m *image) configure(c *configuration) *script {
 	for _, b := range c.mounts {
 		s.bind(b, 0) // read-only, nosuid, nodev as the store's mount is
 	}
-	if c.stores {
-		s.call("leave the stores", unix.SYS_UMOUNT2, s.text("/"+storeDir), unix.MNT_DETACH)
-	}
+	s.call("leave the stores", unix.SYS_UMOUNT2, s.text("/"+storeDir), unix.MNT_DETACH)
 	if c.maxProcesses > 0 {
 		n := uint64(c.maxProcesses) + 1 // process 1
 		s.limit(unix.RLIMIT_NPROC, n)

@@ -30,6 +30,10 @@ const (
 // configured.
 const storeDir = ".s"
 
+// usersInside is where a copy of the template's root has the files of all
+// users, as long as it has the stores.
+const usersInside = storeDir + "/users"
+
 // bind is one mount of a host folder or file into the root. The target is
 // relative to the root.
 type bind struct{ from, to string }
@@ -46,7 +50,8 @@ type rootPlan struct {
 
 // shellPlan is what differs between shells.
 type shellPlan struct {
-	tasks  []string // files that take it into its control groups of version 1
+	rooted bool     // it has a copy of the template's root
+	groups int      // files come, after the mount, that take it into so many control groups of version 1
 	tmp    string   // the host folder that becomes /tmp; empty: a mount comes with the script
 	files  []bind   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
@@ -82,14 +87,23 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	s.call("setsid", unix.SYS_SETSID) // Ctrl-C is for lamb
 	// Lamb's end before this line shows as the end of the socket.
 	s.call("end with lamb", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL), 0, 0, 0)
-	free := fdMessage // the lowest descriptor that is not taken
+	tasks := fdMessage
 	if shell.tmp == "" {
-		free++
+		tasks++
 	}
-	s.enter(shell.tasks, free)
-	s.process()
-	s.call("close-on-exec", unix.SYS_FCNTL, fdControl, unix.F_SETFD, unix.FD_CLOEXEC)
-	s.mounts(root, shell)
+	s.enter(tasks, shell.groups)
+	// Keyrings are inherited; a kernel without them has nothing to hide.
+	s.try("new session keyring", unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0)
+	if !shell.rooted {
+		s.process()
+		s.root(root, shell.stores)
+	}
+	s.own(root, shell)
+	if !shell.rooted {
+		s.pivot()
+	}
+	s.call("sethostname", unix.SYS_SETHOSTNAME, s.text(hostName), len(hostName))
+	s.call("close descriptors", unix.SYS_CLOSE_RANGE, fdMessage, ^uint32(0), 0)
 	mask := s.words(1 << (uint(unix.SIGCHLD) - 1))
 	s.call("signalfd", unix.SYS_SIGNALFD4, -1, mask, 8, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
 	s.call("sigprocmask", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, mask, 0, 8)
@@ -109,16 +123,13 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	return s
 }
 
-// enter moves the process into control groups; free is the descriptor that it
-// opens. The kernel moves one that moves itself at once: to have lamb move it
-// would wait for every CPU of the host.
-func (s *script) enter(tasks []string, free int) {
+// enter moves the process into n control groups, by their files from this
+// descriptor on. The kernel moves one that moves itself at once: to have lamb
+// move it would wait for every CPU of the host.
+func (s *script) enter(first, n int) {
 	itself := s.text("0")
-	for _, path := range tasks {
-		name := "enter its control group " + path
-		s.call(name, unix.SYS_OPENAT, unix.AT_FDCWD, s.text(path), unix.O_WRONLY|unix.O_CLOEXEC, 0)
-		s.call(name, unix.SYS_WRITE, free, itself, 1)
-		s.call(name, unix.SYS_CLOSE, free)
+	for i := range n {
+		s.call("enter its control group", unix.SYS_WRITE, first+i, itself, 1)
 	}
 }
 
@@ -139,8 +150,6 @@ func (s *script) process() {
 			s.try("sigaction", unix.SYS_RT_SIGACTION, signal, action, 0, 8)
 		}
 	}
-	// Keyrings are inherited; a kernel without them has nothing to hide.
-	s.try("new session keyring", unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0)
 	s.limit(unix.RLIMIT_CORE, 0)
 	s.limit(unix.RLIMIT_MEMLOCK, 64<<10)
 }
@@ -151,8 +160,22 @@ func (s *script) limit(resource int, value uint64) {
 	s.try("limit", unix.SYS_PRLIMIT64, 0, resource, s.words(value, value), 0)
 }
 
-// mounts makes the root and enters it.
-func (s *script) mounts(root *rootPlan, shell *shellPlan) {
+// template gives a forker the root that most shells have, and what their
+// programs inherit: shells that it forks have copies of both.
+func (m *image) template(root *rootPlan, stores []string, users string) *script {
+	s := m.newScript()
+	s.process()
+	s.call("unshare", unix.SYS_UNSHARE, unix.CLONE_NEWNS)
+	s.root(root, stores)
+	s.bind(bind{users, usersInside}, readOnlyTree)
+	s.pivot()
+	s.call("report", unix.SYS_SENDTO, fdControl, s.words(reportDone), 8, unix.MSG_NOSIGNAL)
+	s.jump(m.base.park)
+	return s
+}
+
+// root makes what is the same in many sandboxes, and goes there.
+func (s *script) root(root *rootPlan, stores []string) {
 	const private = unix.MS_REC | unix.MS_PRIVATE
 	s.call("make mounts private", unix.SYS_MOUNT, 0, s.text("/"), 0, private, 0)
 	s.call("bind the root", unix.SYS_MOUNT, s.text(root.skeleton), s.text(root.skeleton), 0, unix.MS_BIND, 0)
@@ -160,11 +183,20 @@ func (s *script) mounts(root *rootPlan, shell *shellPlan) {
 	for _, b := range root.system {
 		s.bind(b, readOnlyTree)
 	}
-	for _, b := range shell.files {
-		s.bind(b, readOnlyTree)
-	}
 	for _, name := range root.devices {
 		s.bind(bind{"/dev/" + name, "dev/" + name}, 0)
+	}
+	s.bind(bind{storeDir, storeDir}, 0) // so that one umount takes them all
+	for i, store := range stores {
+		s.bind(bind{store, storeName(i)}, readOnlyTree)
+	}
+}
+
+// own makes what each sandbox has for itself, in the root that is the working
+// folder.
+func (s *script) own(root *rootPlan, shell *shellPlan) {
+	for _, b := range shell.files {
+		s.bind(b, readOnlyTree)
 	}
 	s.call("mount /proc", unix.SYS_MOUNT, s.text("proc"), s.text("proc"), s.text("proc"),
 		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, 0)
@@ -179,18 +211,16 @@ func (s *script) mounts(root *rootPlan, shell *shellPlan) {
 	} else {
 		s.bind(bind{shell.tmp, "tmp"}, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
 	}
-	if len(shell.stores) > 0 {
-		s.bind(bind{storeDir, storeDir}, 0) // so that one umount takes them all
-	}
-	for i, store := range shell.stores {
-		s.bind(bind{store, storeName(i)}, readOnlyTree)
-	}
 	s.further(shell.mounts)
+}
+
+// pivot makes the working folder the root. The kernel looks at every thread of
+// the machine for that, so it is done once for many shells where it can be.
+func (s *script) pivot() {
 	s.attributes(".", readOnlyTree, false)
 	s.call("pivot_root", unix.SYS_PIVOT_ROOT, s.text("."), s.text("."))
 	s.call("leave the host's root", unix.SYS_UMOUNT2, s.text("."), unix.MNT_DETACH)
 	s.call("enter the root", unix.SYS_CHDIR, s.text("/"))
-	s.call("sethostname", unix.SYS_SETHOSTNAME, s.text(hostName), len(hostName))
 }
 
 // further are the mounts of a function's own. /mnt becomes a file system with

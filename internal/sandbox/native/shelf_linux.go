@@ -43,8 +43,8 @@ type slot struct {
 func (s *shelves) take(size int64) (slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.current != nil && s.current.file.Truncate(s.current.end+size) != nil {
-		s.retire() // as large as a file may be
+	if s.current != nil && (s.current.room == 0 || s.current.file.Truncate(s.current.end+size) != nil) {
+		s.retire() // full, or as large as a file may be
 	}
 	if s.current == nil {
 		made, err := newShelf(s.dir)
@@ -61,9 +61,7 @@ func (s *shelves) take(size int64) (slot, error) {
 	taken := slot{s, c, c.end, size}
 	c.end += size
 	c.users++
-	if c.room--; c.room == 0 {
-		s.retire()
-	}
+	c.room--
 	return taken, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -33,7 +34,8 @@ type shell struct {
 	dir      string // its /tmp, on the host; empty when it has a disk
 	disk     *disk  // nil: none
 	stores   []string
-	user     int // index in the provider's range of users
+	rooted   bool // its root is a copy of the template
+	user     int  // index in the provider's range of users
 	group    *group
 	control  *control
 	pid      int // of process 1, on the host
@@ -51,6 +53,7 @@ type shell struct {
 // in /tmp, and these mounts.
 func (p *Provider) newShell(stores []string, tmpMB int, mounts ...sandbox.Mount) (_ *shell, err error) {
 	sh := &shell{provider: p, stores: stores, user: -1}
+	sh.rooted = p.rooted(tmpMB, mounts) && slices.Equal(stores, p.pool.stores)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, sh.end())
@@ -71,14 +74,27 @@ func (p *Provider) newShell(stores []string, tmpMB int, mounts ...sandbox.Mount)
 	if err = errors.Join(err, made.err); err != nil {
 		return nil, err
 	}
-	plan := &shellPlan{tasks: sh.group.tasks(), stores: sh.stores, network: p.net, tmp: made.folder, mounts: mounts}
-	if plan.files, err = p.userFiles(sh.user); err != nil {
+	tasks, err := sh.group.tasks()
+	defer closeFiles(tasks)
+	if err != nil {
 		return nil, err
 	}
-	if err := sh.setup(plan, made.files()...); err != nil {
+	plan := &shellPlan{
+		rooted: sh.rooted, groups: len(tasks), stores: sh.stores, network: p.net, tmp: made.folder, mounts: mounts,
+	}
+	if plan.files, err = p.userFiles(sh.user, sh.rooted); err != nil {
+		return nil, err
+	}
+	if err := sh.setup(plan, append(made.files(), tasks...)...); err != nil {
 		return nil, fmt.Errorf("set up: %w", err)
 	}
 	return sh, nil
+}
+
+// rooted tells whether a shell for this can have a copy of the template's root,
+// which has the pool's stores: all that it lacks comes in a descriptor.
+func (p *Provider) rooted(tmpMB int, mounts []sandbox.Mount) bool {
+	return p.disks != nil && tmpMB > 0 && len(mounts) == 0
 }
 
 // prepare starts process 1, with what it needs from the start.
@@ -156,7 +172,7 @@ func (sh *shell) spawn() error {
 	if sh.group.dir != nil {
 		files = append(files, sh.group.dir)
 	}
-	if sh.pid, err = p.spawner.start(flags, files...); err != nil {
+	if sh.pid, err = p.spawner.start(sh.rooted, flags, files...); err != nil {
 		return err
 	}
 	if p.rootless {
@@ -228,7 +244,6 @@ func (sh *shell) connect(fds []int) (rest []int, err error) {
 // sent after this is done after this, or not at all when this fails; lamb
 // hears of that in read.
 func (sh *shell) configure(c *configuration, memoryMB int) error {
-	c.stores = len(sh.stores) > 0
 	if err := sh.control.conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}

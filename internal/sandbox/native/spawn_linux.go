@@ -23,6 +23,7 @@ import (
 type spawner struct {
 	image    *image
 	null     *os.File
+	template func() *script // what makes a forker one with the template's root
 	requests chan spawnRequest
 	running  sync.WaitGroup
 
@@ -31,6 +32,7 @@ type spawner struct {
 }
 
 type spawnRequest struct {
+	rooted bool       // by a forker that has the template's root
 	flags  uint64     // namespaces
 	files  []*os.File // its end of the control socket, and the group of version 2, if any
 	answer chan<- spawned
@@ -41,8 +43,8 @@ type spawned struct {
 	err error
 }
 
-func newSpawner(threads int, m *image, null *os.File) *spawner {
-	s := &spawner{image: m, null: null, requests: make(chan spawnRequest)}
+func newSpawner(threads int, m *image, null *os.File, template func() *script) *spawner {
+	s := &spawner{image: m, null: null, template: template, requests: make(chan spawnRequest)}
 	for range threads {
 		s.running.Go(s.run)
 	}
@@ -52,14 +54,16 @@ func newSpawner(threads int, m *image, null *os.File) *spawner {
 func (s *spawner) run() {
 	// Never unlocked: the thread ends with the goroutine.
 	runtime.LockOSThread()
-	var f *forker // once there is something to do
+	forkers := map[bool]*forker{} // by rooted, once there is something to do
 	for r := range s.requests {
 		var a spawned
-		f, a = s.fork(f, r)
+		forkers[r.rooted], a = s.fork(forkers[r.rooted], r)
 		r.answer <- a
 	}
-	if f != nil {
-		_ = f.close() // nothing is left to be done about it
+	for _, f := range forkers {
+		if f != nil {
+			_ = f.close() // nothing is left to be done about it
+		}
 	}
 }
 
@@ -83,6 +87,11 @@ func (s *spawner) fork(f *forker, r spawnRequest) (*forker, spawned) {
 	if err != nil {
 		return nil, spawned{0, err}
 	}
+	if r.rooted {
+		if err := f.run(s.template()); err != nil {
+			return nil, spawned{0, errors.Join(fmt.Errorf("make the root of the sandboxes: %w", err), f.close())}
+		}
+	}
 	pid, err := f.fork(r)
 	if f.broken {
 		return nil, spawned{0, errors.Join(err, f.close())}
@@ -91,16 +100,16 @@ func (s *spawner) fork(f *forker, r spawnRequest) (*forker, spawned) {
 }
 
 // start makes a process 1, in new namespaces, that waits for its first script.
-// files are its end of the control socket and the control group to be born in,
-// if there is one.
-func (s *spawner) start(flags uint64, files ...*os.File) (int, error) {
+// Rooted, it has the template's root. files are its end of the control socket
+// and the control group to be born in, if there is one.
+func (s *spawner) start(rooted bool, flags uint64, files ...*os.File) (int, error) {
 	answer := make(chan spawned, 1)
 	s.mu.RLock()
 	if s.closed {
 		s.mu.RUnlock()
 		return 0, sandbox.ErrClosed
 	}
-	s.requests <- spawnRequest{flags, files, answer}
+	s.requests <- spawnRequest{rooted, flags, files, answer}
 	s.mu.RUnlock()
 	r := <-answer
 	return r.pid, r.err
@@ -148,6 +157,18 @@ func (s *spawner) startForker() (*forker, error) {
 		return nil, os.NewSyscallError("start the process that forks", err)
 	}
 	return &forker{image: s.image, pid: pid, control: c}, nil
+}
+
+// run has it run a script that reports its end.
+func (f *forker) run(s *script) error {
+	err := f.control.conn.SetDeadline(time.Now().Add(setupTimeout))
+	if err == nil {
+		err = f.control.send(s)
+	}
+	if err == nil {
+		_, _, err = f.control.receive(s)
+	}
+	return err
 }
 
 // fork makes a process 1.
@@ -206,7 +227,7 @@ func (m *image) fork(flags uint64, grouped bool) *script {
 	s.try("report", unix.SYS_SENDTO, fdControl, report, 16, unix.MSG_NOSIGNAL).onError = m.base.exit
 	s.jump(m.base.park)
 
-	own := s.try("take its socket", unix.SYS_DUP3, fdMessage, fdControl, 0)
+	own := s.try("take its socket", unix.SYS_DUP3, fdMessage, fdControl, unix.O_CLOEXEC)
 	fork.onEqual, own.onError = own, m.base.exit
 	s.try("close", unix.SYS_CLOSE_RANGE, fdMessage, ^uint32(0), 0)
 	s.jump(m.base.park)

@@ -56,8 +56,9 @@ func (p *Provider) identity(user int) identity {
 }
 
 // userFiles are the files of /etc that know a sandbox's user; without a range
-// they are in the root. They are written once for each user.
-func (p *Provider) userFiles(user int) ([]bind, error) {
+// they are in the root. They are written once for each user. Rooted, they are
+// where the template has them.
+func (p *Provider) userFiles(user int, rooted bool) ([]bind, error) {
 	if p.rootless {
 		return nil, nil
 	}
@@ -71,6 +72,9 @@ func (p *Provider) userFiles(user int) ([]bind, error) {
 			if err := writeFile(path, content); err != nil {
 				return nil, err
 			}
+		}
+		if rooted {
+			path = filepath.Join("/", usersInside, filepath.Base(path))
 		}
 		files = append(files, bind{path, "etc/" + name})
 	}
