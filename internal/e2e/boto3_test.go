@@ -12,17 +12,23 @@ import (
 // command made of program and arguments.
 func withBoto3(t testing.TB, command func(python string, args ...string) *exec.Cmd) string {
 	t.Helper()
+	return withModule(t, "boto3", command)
+}
+
+// withModule is withBoto3 for another module.
+func withModule(t testing.TB, module string, command func(python string, args ...string) *exec.Cmd) string {
+	t.Helper()
 	candidates := []string{"python3", "python", "/usr/bin/python3"}
 	versions, err := filepath.Glob(filepath.Join(pyenvRoot(), "versions", "*", "bin", "python3"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, python := range append(candidates, versions...) {
-		if command(python, "-c", "import boto3").Run() == nil {
+		if command(python, "-c", "import "+module).Run() == nil {
 			return python
 		}
 	}
-	t.Skip("no Python interpreter here can import boto3, or none that may be used")
+	t.Skipf("no Python interpreter here can import %s, or none that may be used", module)
 	return ""
 }
 

@@ -88,7 +88,11 @@ func TestDev(t *testing.T) {
 func startDev(t *testing.T, paths ...string) *lamb {
 	t.Helper()
 	args := append([]string{"dev", "--listen", "127.0.0.1:0"}, paths...)
-	l, err := startCommand(here.command(context.Background(), folder(t), lambCommand.build(t), args...))
+	cmd := here.command(context.Background(), folder(t), lambCommand.build(t), args...)
+	for k, v := range goVariables(t) {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	l, err := startCommand(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +128,29 @@ func (o *output) lines(t testing.TB, text string, n int) string {
 		case <-changed:
 		case <-stop:
 			t.Fatalf("it does not say %q %d times:\n%s", text, n, all)
+		}
+	}
+}
+
+// holds waits until a text stands anywhere.
+func (o *output) holds(t testing.TB, text string) {
+	t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		o.mu.Lock()
+		all, done, changed := o.buf.String(), o.done, o.changed
+		o.mu.Unlock()
+		if strings.Contains(all, text) {
+			return
+		}
+		if done {
+			t.Fatalf("it ended without saying %q:\n%s", text, all)
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			t.Fatalf("it does not say %q:\n%s", text, all)
 		}
 	}
 }
