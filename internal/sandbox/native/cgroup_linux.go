@@ -169,9 +169,9 @@ type group struct {
 func (g *group) tasks() (files []*os.File, err error) {
 	for _, dir := range g.v1 {
 		path := filepath.Join(dir, "tasks")
-		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		fd, err := openGroup(path, unix.O_WRONLY)
 		if err != nil {
-			return files, &os.PathError{Op: "open", Path: path, Err: err}
+			return files, err
 		}
 		files = append(files, os.NewFile(uintptr(fd), path))
 	}
@@ -233,8 +233,11 @@ func (g *group) cache() int64 {
 	if dir == "" {
 		dir = g.v2
 	}
-	path := filepath.Join(dir, "memory.stat")
-	return max(0, readKey(path, "inactive_file")) + max(0, readKey(path, "active_file"))
+	b, err := readGroup(filepath.Join(dir, "memory.stat"))
+	if err != nil {
+		return 0
+	}
+	return max(0, keyIn(b, "inactive_file")) + max(0, keyIn(b, "active_file"))
 }
 
 // resetPeak forgets what setting up needed. A kernel that cannot counts it.
@@ -269,7 +272,7 @@ func (g *group) procs() (pids []int, ok bool) {
 	if dir == "" {
 		return nil, false
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	b, err := readGroup(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {
 		return nil, false
 	}
@@ -290,8 +293,18 @@ func (g *group) freeze(ctx context.Context, frozen bool) error {
 	if err := writeGroup(g.v2, "cgroup.freeze", want); err != nil {
 		return err
 	}
+	events, err := openGroup(filepath.Join(g.v2, "cgroup.events"), unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(events)
 	for pause := 20 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
-		if strconv.FormatInt(readKey(filepath.Join(g.v2, "cgroup.events"), "frozen"), 10) == want {
+		var b [256]byte // it has two lines
+		n, err := retry(func() (int, error) { return unix.Pread(events, b[:], 0) })
+		if err != nil {
+			return os.NewSyscallError("read cgroup.events", err)
+		}
+		if strconv.FormatInt(keyIn(b[:n], "frozen"), 10) == want {
 			return nil
 		}
 		select {
@@ -332,51 +345,4 @@ func removeGroup(dir string) error {
 		time.Sleep(pause)
 	}
 	return &os.PathError{Op: "rmdir", Path: dir, Err: err}
-}
-
-// writeGroup writes a control file; it never creates one.
-func writeGroup(dir, name, value string) error {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
-}
-
-func readNumber(path string) (int64, bool) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
-	return n, err == nil
-}
-
-// readKey reads a number from lines "key number"; -1 when it is not there.
-func readKey(path, key string) int64 {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return -1
-	}
-	for line := range bytes.Lines(b) {
-		name, value, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
-		if n, err := strconv.ParseInt(value, 10, 64); name == key && err == nil {
-			return n
-		}
-	}
-	return -1
-}
-
-// fields reads a file of words.
-func fields(path string) map[string]bool {
-	set := map[string]bool{}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return set
-	}
-	for _, f := range strings.Fields(string(b)) {
-		set[f] = true
-	}
-	return set
 }
