@@ -142,11 +142,11 @@ func (x *Extension) open(ctx context.Context) (*session, error) {
 	r, err := s.client.Register(name, events, x.Features...)
 	if err == nil && x.Init != nil {
 		if err = guard(func() error { return x.Init(ctx, s.client, r) }); err != nil {
-			err = errors.Join(err, s.client.InitError(faultType(err), err))
+			err = and(err, s.client.InitError(faultType(err), err))
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.client.Close())
+		return nil, and(err, s.client.Close())
 	}
 	return s, nil
 }
@@ -165,7 +165,7 @@ func (s *session) loop(ctx context.Context) error {
 			return err
 		}
 		if err := guard(func() error { return s.handle(ctx, e) }); err != nil {
-			return errors.Join(err, s.client.ExitError(faultType(err), err))
+			return and(err, s.client.ExitError(faultType(err), err))
 		}
 		if e.Type == Shutdown {
 			return nil
@@ -186,6 +186,15 @@ func (s *session) handle(ctx context.Context, e *Event) error {
 		return s.Shutdown(ctx, e.Shutdown)
 	}
 	return nil
+}
+
+// and is err, with what failed besides. An error that is alone stays what it is:
+// Lambda shows its type.
+func and(err, besides error) error {
+	if besides == nil {
+		return err
+	}
+	return errors.Join(err, besides)
 }
 
 // guard makes an error of a panic.

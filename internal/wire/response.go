@@ -164,6 +164,9 @@ func (r *Response) parse(end int) error {
 		r.fields = append(r.fields, field{at, at + colon, at + len(line)})
 		at += len(line) + 2
 	}
+	if line[7] == '0' && r.Header("Transfer-Encoding") != nil {
+		return errEncoding // which HTTP/1.0 does not have: where such a body ends, readers do not agree
+	}
 	r.Close = line[7] == '0' || equalFoldBytes(r.Header("Connection"), "close")
 	return nil
 }

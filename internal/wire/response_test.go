@@ -81,6 +81,7 @@ func TestReadFails(t *testing.T) {
 		"a signed length":       {"HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx", errLength},
 		"a huge length":         {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\nx", errBig},
 		"an unknown encoding":   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", errEncoding},
+		"chunks of HTTP/1.0":    {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", errEncoding},
 		"a chunk without size":  {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", errChunk},
 		"a chunk without end":   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz", errChunk},
 		"half a chunk":          {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", io.ErrUnexpectedEOF},
