@@ -39,7 +39,8 @@ func newDev(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Serve functions, and again after each edit",
 		Long: `Serve the Lambda API with the functions in these folders, and their logs in the
 terminal. After each edit a function is built anew; the new code serves when the
-build is good, and until then the old one does.
+build is good, and until then the old one does. Python and Node functions are
+good when their interpreter can read what was edited.
 
 With --debug functions are built for a debugger, run without isolation and are
 not frozen when idle so that it can reach them, and have 15 minutes for init and
@@ -107,7 +108,7 @@ func dev(ctx context.Context, paths []string, o devOptions, stdout, stderr io.Wr
 	// its end in Close.
 	group, ctx := errgroup.WithContext(ctx)
 	for i, path := range paths {
-		d := &devFunction{path: path, index: i, client: c, opts: o, view: view, aside: aside, local: !fp.Isolation}
+		d := &devFunction{path: path, index: i, client: c, opts: o, view: view, aside: aside, local: !fp.Isolation, syntax: syntaxCheck{interpreter: s.Interpreter}}
 		group.Go(func() error { return d.run(ctx) })
 	}
 	group.Go(func() error { return s.Wait(ctx) })
@@ -144,6 +145,7 @@ type devFunction struct {
 	view   *devView
 	aside  string // a folder of lamb dev's own
 	local  bool   // it runs on this machine's system as it is
+	syntax syntaxCheck
 
 	name string // of the function that serves; empty before the first good build
 }
@@ -254,6 +256,9 @@ func (d *devFunction) zip(ctx context.Context, p *project.Project, scratch strin
 	}
 	files, err := p.Files(ctx, project.BuildOptions{Scratch: scratch, Local: d.local, Debug: d.opts.debug})
 	if err != nil {
+		return nil, err
+	}
+	if err := d.syntax.run(ctx, p, files); err != nil {
 		return nil, err
 	}
 	if d.opts.debug && p.Language == project.Go {

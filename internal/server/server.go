@@ -343,6 +343,16 @@ func (s *Server) freezeAfter() time.Duration {
 	return execenv.DefaultFreezeAfter
 }
 
+// Interpreter is the path of the interpreter that a managed runtime's functions
+// run on here. Errors are those of runtimes.Resolver.
+func (s *Server) Interpreter(ctx context.Context, runtime string) (string, error) {
+	rt, err := s.runtimes.Resolve(ctx, runtime)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(rt.Lang, rt.Interpreter), nil
+}
+
 // Fingerprint says what isolation and limits are in force.
 func (s *Server) Fingerprint() sandbox.Fingerprint {
 	fp := s.sandboxes.Fingerprint()
