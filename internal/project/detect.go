@@ -60,6 +60,9 @@ func (p *Project) unknown(names []string) error {
 	if slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, ".go") }) {
 		return fmt.Errorf("%s: %w: its Go files are no package main", p.Dir, ErrUnknown)
 	}
+	if r := p.Settings.Runtime; r != "" {
+		return fmt.Errorf("%s: %w: %s has runtime = %q, and lamb builds functions of provided.*, python* and nodejs* from the files of their language", p.Dir, ErrUnknown, SettingsFile, r)
+	}
 	return fmt.Errorf("%s: %w: expected Go files of a package main, a bootstrap, a package.json or index.js, or Python files", p.Dir, ErrUnknown)
 }
 

@@ -64,6 +64,7 @@ func TestOpen(t *testing.T) {
 		{name: "missing", open: "nowhere", wantErr: "does not exist"},
 		{name: "unknown setting", files: map[string]string{"app.py": "", "lamb.toml": "memroy = 128\n"}, wantErr: "unknown setting memroy"},
 		{name: "broken setting", files: map[string]string{"app.py": "", "lamb.toml": "\nmemory = \"x\n"}, wantErr: "lamb.toml, line 2"},
+		{name: "another runtime", files: map[string]string{"app.py": "def handler(e, c): pass\n", "lamb.toml": "runtime = \"ruby3.3\"\n"}, wantErr: `lamb.toml has runtime = "ruby3.3", and lamb builds`},
 		{name: "unknown runtime", files: map[string]string{"bootstrap": "", "lamb.toml": "runtime = \"provided.al9\"\n"}, wantErr: `runtime "provided.al9" is none of Lambda's`},
 	}
 	for _, tt := range tests {
