@@ -237,8 +237,6 @@ func (b *bench) makers() []maker {
 		{"durable", b.durable},
 		{"library-json", b.libraryJSON},
 		{"library-typed", b.libraryTyped},
-		{"library-rate-json", b.libraryRateJSON},
-		{"library-rate-typed", b.libraryRateTyped},
 		{"library-raw", b.libraryRaw},
 		{"library-init", b.libraryInit},
 		{"library-allocations", b.libraryAllocations},
