@@ -92,7 +92,7 @@ func New(cfg Config) (*Provider, error) {
 }
 
 func (p *Provider) open(cfg Config) error {
-	p.users = &users{written: map[int]bool{}}
+	p.users = &users{}
 	if !p.rootless {
 		p.claim, p.shared = claimUsers(claimsDir)
 	}
@@ -118,7 +118,7 @@ func (p *Provider) open(cfg Config) error {
 	}
 	p.groups = openGroups(name)
 	p.spawner = newSpawner(min(4, runtime.NumCPU()), p.image, p.null, func() *script {
-		return p.image.template(p.root, p.pool.stores, p.userDir())
+		return p.image.template(p.root, p.pool.stores)
 	})
 	if !p.rootless {
 		p.disks, p.noDisks = openDisks(p.shellDir(), cfg.TmpMB)
@@ -144,12 +144,12 @@ func (p *Provider) prepareWorkDir(dir string) error {
 		return err
 	}
 	p.workDir = abs
-	for _, name := range []string{"root", "shells", "users"} {
+	for _, name := range []string{"root", "shells"} {
 		if err := hostfs.RemoveTree(filepath.Join(abs, name)); err != nil {
 			return err
 		}
 	}
-	return errors.Join(os.MkdirAll(p.shellDir(), 0o700), os.MkdirAll(p.userDir(), 0o700))
+	return os.MkdirAll(p.shellDir(), 0o700)
 }
 
 func (p *Provider) shellDir() string { return filepath.Join(p.workDir, "shells") }

@@ -12,7 +12,7 @@ import (
 func makeRoot(dir string, who identity, perShell bool) (*rootPlan, error) {
 	b := &rootBuilder{plan: &rootPlan{skeleton: dir}}
 	for _, d := range []string{
-		"", "dev", "etc", "proc", "tmp", "var", "var/task", "var/runtime", "var/lang", "opt", "mnt", "run", storeDir, usersInside,
+		"", "dev", "etc", "proc", "tmp", "var", "var/task", "var/runtime", "var/lang", "opt", "mnt", "run", storeDir, scratchDir,
 	} {
 		b.folder(d)
 	}

@@ -2,6 +2,7 @@ package native
 
 import (
 	"encoding/binary"
+	"path"
 
 	"golang.org/x/sys/unix"
 
@@ -30,9 +31,9 @@ const (
 // configured.
 const storeDir = ".s"
 
-// usersInside is where a copy of the template's root has the files of all
-// users, as long as it has the stores.
-const usersInside = storeDir + "/users"
+// scratchDir is where a shell, as long as it has the stores, makes the files of
+// its own: in memory, because ext4 takes longer for two than all else here does.
+const scratchDir = storeDir + "/scratch"
 
 // bind is one mount of a host folder or file into the root. The target is
 // relative to the root.
@@ -50,15 +51,19 @@ type rootPlan struct {
 
 // shellPlan is what differs between shells.
 type shellPlan struct {
+	name   string   // unique in the provider
 	rooted bool     // it has a copy of the template's root
 	groups int      // files come, after the mount, that take it into so many control groups of version 1
 	tmp    string   // the host folder that becomes /tmp; empty: a mount comes with the script
-	files  []bind   // generated for this shell
+	files  []file   // generated for this shell
 	stores []string // host folders, at /.s/0, /.s/1 …
 	mounts []sandbox.Mount
 
 	network string // see Config.Network
 }
+
+// file is one in the root.
+type file struct{ name, content string }
 
 // attributes appends a mount_setattr: flags for a mount and those below it.
 func (s *script) attributes(path string, flags uint64, recursive bool) {
@@ -97,7 +102,11 @@ func (m *image) setup(root *rootPlan, shell *shellPlan) *script {
 	if !shell.rooted {
 		s.process()
 		s.root(root, shell.stores)
+		if len(shell.files) > 0 {
+			s.scratch()
+		}
 	}
+	s.generate(shell, tasks+shell.groups)
 	s.own(root, shell)
 	if !shell.rooted {
 		s.pivot()
@@ -162,12 +171,12 @@ func (s *script) limit(resource int, value uint64) {
 
 // template gives a forker the root that most shells have, and what their
 // programs inherit: shells that it forks have copies of both.
-func (m *image) template(root *rootPlan, stores []string, users string) *script {
+func (m *image) template(root *rootPlan, stores []string) *script {
 	s := m.newScript()
 	s.process()
 	s.call("unshare", unix.SYS_UNSHARE, unix.CLONE_NEWNS)
 	s.root(root, stores)
-	s.bind(bind{users, usersInside}, readOnlyTree)
+	s.scratch()
 	s.pivot()
 	s.call("report", unix.SYS_SENDTO, fdControl, s.words(reportDone), 8, unix.MSG_NOSIGNAL)
 	s.jump(m.base.park)
@@ -192,12 +201,32 @@ func (s *script) root(root *rootPlan, stores []string) {
 	}
 }
 
+// scratch is where generate makes files. The shells of a template share it: none
+// sees a file of another's, which has no name when the script is done.
+func (s *script) scratch() {
+	s.call("mount a place for files", unix.SYS_MOUNT, s.text("tmpfs"), s.text(scratchDir), s.text("tmpfs"),
+		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, s.text("mode=700"))
+}
+
+// generate makes a shell's files, read-only, in the root that is the working
+// folder. fd is the lowest descriptor that is free.
+func (s *script) generate(shell *shellPlan, fd int) {
+	for _, f := range shell.files {
+		// Others may be at it at once. Without its name it ends with the sandbox.
+		scratch := s.text(path.Join(scratchDir, shell.name+"-"+path.Base(f.name)))
+		const how = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_CLOEXEC
+		s.call("make "+f.name, unix.SYS_OPENAT, unix.AT_FDCWD, scratch, how, 0o644)
+		s.call("write "+f.name, unix.SYS_WRITE, fd, s.text(f.content), len(f.content))
+		s.call("close "+f.name, unix.SYS_CLOSE, fd)
+		s.call("place "+f.name, unix.SYS_MOUNT, scratch, s.text(f.name), 0, unix.MS_BIND, 0)
+		s.attributes(f.name, readOnlyTree, false)
+		s.call("let go of "+f.name, unix.SYS_UNLINKAT, unix.AT_FDCWD, scratch, 0)
+	}
+}
+
 // own makes what each sandbox has for itself, in the root that is the working
 // folder.
 func (s *script) own(root *rootPlan, shell *shellPlan) {
-	for _, b := range shell.files {
-		s.bind(b, readOnlyTree)
-	}
 	s.call("mount /proc", unix.SYS_MOUNT, s.text("proc"), s.text("proc"), s.text("proc"),
 		unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, 0)
 	for _, name := range root.readOnly {

@@ -80,10 +80,8 @@ func (p *Provider) newShell(stores []string, tmpMB int, mounts ...sandbox.Mount)
 		return nil, err
 	}
 	plan := &shellPlan{
-		rooted: sh.rooted, groups: len(tasks), stores: sh.stores, network: p.net, tmp: made.folder, mounts: mounts,
-	}
-	if plan.files, err = p.userFiles(sh.user, sh.rooted); err != nil {
-		return nil, err
+		name: sh.name, rooted: sh.rooted, groups: len(tasks), stores: sh.stores, files: p.userFiles(sh.user),
+		network: p.net, tmp: made.folder, mounts: mounts,
 	}
 	if err := sh.setup(plan, append(made.files(), tasks...)...); err != nil {
 		return nil, fmt.Errorf("set up: %w", err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 )
 
@@ -17,8 +16,6 @@ type users struct {
 	mu   sync.Mutex // guards what follows
 	free []int      // given back
 	next int
-	// written has the users whose files are there.
-	written map[int]bool
 }
 
 func (u *users) take() (int, error) {
@@ -56,35 +53,16 @@ func (p *Provider) identity(user int) identity {
 }
 
 // userFiles are the files of /etc that know a sandbox's user; without a range
-// they are in the root. They are written once for each user. Rooted, they are
-// where the template has them.
-func (p *Provider) userFiles(user int, rooted bool) ([]bind, error) {
+// they are in the root.
+func (p *Provider) userFiles(user int) (files []file) {
 	if p.rootless {
-		return nil, nil
+		return nil
 	}
-	p.users.mu.Lock()
-	known := p.users.written[user]
-	p.users.mu.Unlock()
-	var files []bind
 	for name, content := range accounts(p.identity(user)) {
-		path := filepath.Join(p.userDir(), fmt.Sprintf("%d-%s", user, name))
-		if !known {
-			if err := writeFile(path, content); err != nil {
-				return nil, err
-			}
-		}
-		if rooted {
-			path = filepath.Join("/", usersInside, filepath.Base(path))
-		}
-		files = append(files, bind{path, "etc/" + name})
+		files = append(files, file{"etc/" + name, content})
 	}
-	p.users.mu.Lock()
-	p.users.written[user] = true
-	p.users.mu.Unlock()
-	return files, nil
+	return files
 }
-
-func (p *Provider) userDir() string { return filepath.Join(p.workDir, "users") }
 
 // accounts are passwd and group for a user; on AWS it has such a name.
 func accounts(who identity) map[string]string {
