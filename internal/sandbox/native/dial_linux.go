@@ -109,14 +109,27 @@ func connect(ctx context.Context, fd int, to netip.AddrPort) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return connectionOf(f)
+}
+
+// connectionOf is the connection of a socket that was connected.
+func connectionOf(f *os.File) (net.Conn, error) {
 	conn, err := net.FileConn(f)
-	if err == nil && conn.LocalAddr().String() == conn.RemoteAddr().String() {
+	if err != nil {
+		return nil, err
+	}
+	switch remote := conn.RemoteAddr(); {
+	case remote == nil: // the server has reset it already
+		err = unix.ECONNRESET
+	case remote.String() == conn.LocalAddr().String():
 		// Nobody listens there, and chance gave our end that very port: TCP
 		// then connects a socket to itself.
-		conn.Close()
-		return nil, os.NewSyscallError("connect", unix.ECONNREFUSED)
+		err = unix.ECONNREFUSED
+	default:
+		return conn, nil
 	}
-	return conn, err
+	conn.Close()
+	return nil, os.NewSyscallError("connect", err)
 }
 
 // awaitConnected waits until a socket that connects is connected.

@@ -3,6 +3,7 @@ package native_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -61,6 +62,39 @@ func TestConnectToItself(t *testing.T) {
 	}
 	conn, err := native.Connect(context.Background(), client, addressOf(t, client))
 	if !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("%v, %v", conn, err)
+	}
+}
+
+// TestConnectReset: a server that resets a connection at once, as hostile
+// subscribers do, is an error and nothing worse.
+func TestConnectReset(t *testing.T) {
+	server, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	client, err := net.Dial("tcp4", server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	accepted, err := server.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(accepted.(*net.TCPConn).SetLinger(0), accepted.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, unix.ECONNRESET) {
+		t.Fatal(err)
+	}
+	f, err := client.(*net.TCPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if conn, err := native.ConnectionOf(f); !errors.Is(err, unix.ECONNRESET) {
 		t.Errorf("%v, %v", conn, err)
 	}
 }

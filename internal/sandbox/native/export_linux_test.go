@@ -42,8 +42,11 @@ func HoldEndings(p *Provider) (release func()) {
 	}
 }
 
-// Connect connects a socket.
-var Connect = connect
+// Connect connects a socket; ConnectionOf takes one that is.
+var (
+	Connect      = connect
+	ConnectionOf = connectionOf
+)
 
 // FirstProcess is the number of process 1 of a sandbox, on the host.
 func FirstProcess(sb sandbox.Sandbox) int { return sb.(*Box).shell.pid }
