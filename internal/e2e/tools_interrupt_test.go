@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,10 +28,11 @@ func TestInterrupted(t *testing.T) {
 		os.WriteFile(filepath.Join(function, "bootstrap"), []byte(script), 0o755),
 		os.WriteFile(filepath.Join(function, "lamb.toml"), []byte("timeout = 100\n"), 0o644),
 		os.Mkdir(goFunction, 0o755), os.WriteFile(filepath.Join(goFunction, "main.go"), []byte("package main\n"), 0o644),
-		os.WriteFile(compiler, []byte("#!/bin/sh\necho begun >\"$HOME/begun\"\nexec sleep 60\n"), 0o755),
+		os.WriteFile(compiler, []byte("#!/bin/sh\necho begun >\"$(dirname \"$0\")/begun\"\nexec sleep 60\n"), 0o755),
 	); err != nil {
 		t.Fatal(err)
 	}
+	begun := begunSays(t, filepath.Join(filepath.Dir(compiler), "begun"))
 	lambProgram := lambCommand.build(t)
 	call := func(t *testing.T, home, path string, args ...string) *lamb {
 		t.Helper()
@@ -53,24 +55,24 @@ func TestInterrupted(t *testing.T) {
 		args   string
 		path   string
 		status int
-		busy   func(t *testing.T, c *lamb, home string) // returns in the middle of its work
+		busy   func(t *testing.T, c *lamb) // returns in the middle of its work
 	}{
-		{args: "run " + function, path: path, status: 130, busy: func(t *testing.T, c *lamb, _ string) { c.stderr.lines(t, "it is here", 1) }},
+		{args: "run " + function, path: path, status: 130, busy: func(t *testing.T, c *lamb) { c.stderr.lines(t, "it is here", 1) }},
 		{args: "run -q " + goFunction, path: withCompiler, status: 130, busy: begun},
 		{args: "package " + goFunction, path: withCompiler, status: 130, busy: begun},
 		{args: "deploy " + goFunction + " --target " + l.URL, path: withCompiler, status: 130, busy: begun},
-		{args: "invoke " + name + " --target " + l.URL, path: path, status: 130, busy: func(t *testing.T, _ *lamb, _ string) {
+		{args: "invoke " + name + " --target " + l.URL, path: path, status: 130, busy: func(t *testing.T, _ *lamb) {
 			if err := l.says(name, "it is here"); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{args: "logs -f " + name + " --target " + l.URL, path: path, busy: func(t *testing.T, c *lamb, _ string) { c.stdout.lines(t, "it is here", 1) }},
+		{args: "logs -f " + name + " --target " + l.URL, path: path, busy: func(t *testing.T, c *lamb) { c.stdout.lines(t, "it is here", 1) }},
 	} {
 		home := folder(t)
 		c := call(t, home, tt.path, strings.Fields(tt.args)...)
-		tt.busy(t, c, home)
+		tt.busy(t, c)
 		interrupt(t, c, tt.status)
-		if left := filesIn(t, home); left != "" && left != "begun" {
+		if left := filesIn(t, home); left != "" {
 			t.Errorf("lamb %s has left %s", tt.args, left)
 		}
 	}
@@ -91,11 +93,26 @@ func interrupt(t *testing.T, c *lamb, status int) {
 	mustEnd(t, processes)
 }
 
-// begun waits for the file that a compiler of TestInterrupted writes.
-func begun(t *testing.T, c *lamb, home string) {
-	for deadline := time.Now().Add(patience); !strings.Contains(filesIn(t, home), "begun"); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the build does not begin:\n%s", c.stderr)
+// begunSays makes the pipe that the compiler of TestInterrupted writes to, and
+// gives what waits for that.
+func begunSays(t *testing.T, name string) func(*testing.T, *lamb) {
+	t.Helper()
+	if err := errors.Join(syscall.Mkfifo(name, 0o666), os.Chmod(name, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(name, os.O_RDWR, 0) // so that opening it waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pipe.Close() })
+	return func(t *testing.T, c *lamb) {
+		t.Helper()
+		err := pipe.SetReadDeadline(time.Now().Add(patience))
+		if err == nil {
+			_, err = io.ReadFull(pipe, make([]byte, len("begun\n")))
+		}
+		if err != nil {
+			t.Fatalf("the build does not begin: %v\n%s", err, c.stderr)
 		}
 	}
 }

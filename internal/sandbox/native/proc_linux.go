@@ -189,6 +189,10 @@ func (b *Box) exited(pid int, status syscall.WaitStatus, maxRSS int64) {
 	p.finish(sandbox.Exit{Code: status.ExitStatus()})
 }
 
+// nearLimit is by how much the mark may be below the limit when the kernel has
+// ended a process: the page or few that it could not have are not counted.
+const nearLimit = 1 << 20
+
 // noticeKills looks whether the memory limit has ended a process. It is done
 // beside other measurements, after invocations: what a function's child met in
 // one is not taken for the reason of the function's own end in a later one.
@@ -224,8 +228,11 @@ func (b *Box) Usage() (sandbox.Usage, error) {
 	} else {
 		u.Processes = len(b.shell.processes())
 	}
-	b.noticeKills()
-	if peak, ok := b.shell.group.peak(); ok {
+	peak, ok := b.shell.group.peak()
+	if !ok || peak >= int64(b.spec.MemoryMB)<<20-nearLimit {
+		b.noticeKills()
+	}
+	if ok {
 		u.MemoryPeakBytes = b.withoutCache(peak)
 		return u, nil
 	}
